@@ -1,0 +1,1 @@
+//! The `christen` command: arguments, messages, exit statuses and wiring.

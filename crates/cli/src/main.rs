@@ -1,0 +1,3 @@
+//! The `christen` binary.
+
+fn main() {}

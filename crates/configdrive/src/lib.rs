@@ -1,0 +1,1 @@
+//! Config drives: ISO 9660 and VFAT, written and read in process.

@@ -1,0 +1,1 @@
+//! Development only: reference tools, random trees, the guest runner.

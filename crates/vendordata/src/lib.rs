@@ -1,0 +1,1 @@
+//! Asks an operator's services for dynamic vendor data over HTTP.
