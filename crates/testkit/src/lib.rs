@@ -1,1 +1,19 @@
 //! Development only: reference tools, random trees, the guest runner.
+//!
+//! Evidence comes from outside: the programs here are other people's, found on the
+//! machine and never shipped. A test that needs one begins with
+//!
+//! ```
+//! # use christen_testkit::tools;
+//! # fn test() {
+//! let Some(isoinfo) = tools::require("isoinfo") else { return };
+//! # let _ = isoinfo;
+//! # }
+//! ```
+
+pub mod cache;
+pub mod python;
+pub mod temp;
+pub mod tools;
+
+pub use temp::TempDir;
