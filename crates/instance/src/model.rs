@@ -278,10 +278,11 @@ pub enum DeviceKind {
     },
     /// A disk.
     Disk {
-        /// Serial number.
-        serial: Option<String>,
-        /// Path in the guest.
-        path: Option<String>,
+        /// Serial number: `None` when unset (left out), `Some(None)` when set to null, as
+        /// libvirt's driver does for a tagged disk that is no volume (shown as `null`).
+        serial: Option<Option<String>>,
+        /// Path in the guest, with the same difference between unset and null.
+        path: Option<Option<String>>,
     },
     /// A virtiofs share.
     Share {
