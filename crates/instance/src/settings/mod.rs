@@ -1,6 +1,31 @@
 //! The operator's options: Nova's, by Nova's groups and names.
+//!
+//! ```text
+//! nova.conf ──nova_conf──► sections ──┐
+//! christen.toml ──toml──► values ─────┼─ Loader ──interpolate, convert──► Settings, warnings
+//! GROUP.NAME=VALUE ──set──► values ───┘
+//! ```
+//!
+//! What options there are is said once, in [`option::OPTIONS`]; `docs/settings.md` is made
+//! from it. How the sources are joined is said at [`Loader`].
+
+mod convert;
+mod error;
+mod interpolate;
+mod loader;
+mod name;
+pub mod nova_conf;
+pub mod option;
+pub mod reference;
+mod set;
+mod suggest;
+mod toml;
 
 use std::fmt;
+
+pub use error::{Error, Finding, Place, Problem, Warning};
+pub use loader::{Effective, Loaded, Loader};
+pub use option::OptionValue;
 
 /// How the documents are to be made.
 ///
@@ -27,16 +52,24 @@ pub struct Settings {
     pub vendordata_dynamic_targets: Vec<String>,
     /// `[api] vendordata_dynamic_ssl_certfile`: path of a CA file; empty for the system's.
     pub vendordata_dynamic_ssl_certfile: String,
-    /// `[api] vendordata_dynamic_connect_timeout`, seconds, at least 3.
-    pub vendordata_dynamic_connect_timeout_seconds: u32,
-    /// `[api] vendordata_dynamic_read_timeout`, seconds, at least 0.
-    pub vendordata_dynamic_read_timeout_seconds: u32,
+    /// `[api] vendordata_dynamic_connect_timeout`, seconds, at least 3. `None` (an empty
+    /// value in nova.conf) sets no limit of its own.
+    pub vendordata_dynamic_connect_timeout_seconds: Option<u32>,
+    /// `[api] vendordata_dynamic_read_timeout`, seconds, at least 0: how long the service
+    /// may be silent. `None` (an empty value in nova.conf) sets no limit of its own.
+    pub vendordata_dynamic_read_timeout_seconds: Option<u32>,
     /// `[api] vendordata_dynamic_failure_fatal`.
     pub vendordata_dynamic_failure_fatal: bool,
     /// `[api] dhcp_domain`; empty for none.
     pub dhcp_domain: String,
     /// `[libvirt] virt_type`, passed to the network template.
     pub virt_type: String,
+    /// `[quota] injected_files`: how many files an instance may have; `None` for any number.
+    pub quota_injected_files: Option<u32>,
+    /// `[quota] injected_file_content_bytes`; `None` for any size.
+    pub quota_injected_file_content_bytes: Option<u32>,
+    /// `[quota] injected_file_path_length`, in bytes; `None` for any length.
+    pub quota_injected_file_path_length: Option<u32>,
 }
 
 /// `[DEFAULT] config_drive_format`.
@@ -73,11 +106,14 @@ impl Default for Settings {
             vendordata_json: None,
             vendordata_dynamic_targets: Vec::new(),
             vendordata_dynamic_ssl_certfile: String::new(),
-            vendordata_dynamic_connect_timeout_seconds: 5,
-            vendordata_dynamic_read_timeout_seconds: 5,
+            vendordata_dynamic_connect_timeout_seconds: Some(5),
+            vendordata_dynamic_read_timeout_seconds: Some(5),
             vendordata_dynamic_failure_fatal: false,
             dhcp_domain: "novalocal".to_owned(),
             virt_type: "kvm".to_owned(),
+            quota_injected_files: Some(5),
+            quota_injected_file_content_bytes: Some(10_240),
+            quota_injected_file_path_length: Some(255),
         }
     }
 }
