@@ -9,15 +9,28 @@
 //! services are reached only through the traits in [`inputs`], so the same arguments
 //! always give the same bytes.
 
+pub mod cidr;
+mod context;
 pub mod document;
+pub mod ec2;
+mod error;
+pub mod identity;
 pub mod inputs;
+pub mod json;
 pub mod model;
+pub mod network_template;
+pub mod openstack;
+mod required;
 pub mod secret;
 pub mod settings;
 pub mod value;
 
+pub use context::Context;
 pub use document::{Dialect, Document, Documents};
+pub use error::Error;
 pub use model::Instance;
+pub use openstack::OpenStack;
+pub use required::config_drive_required;
 pub use secret::Secret;
 pub use settings::Settings;
 pub use value::Value;
