@@ -24,6 +24,7 @@ mod required;
 pub mod secret;
 pub mod settings;
 pub mod value;
+pub mod yaml;
 
 pub use context::Context;
 pub use document::{Dialect, Document, Documents};
