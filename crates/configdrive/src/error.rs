@@ -1,0 +1,135 @@
+//! What can go wrong with a drive.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// A filesystem that a drive can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// ISO 9660, with Joliet and Rock Ridge where asked for.
+    Iso9660,
+    /// FAT12, FAT16 or FAT32 with long names.
+    Vfat,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Iso9660 => "ISO 9660",
+            Self::Vfat => "VFAT",
+        })
+    }
+}
+
+/// What can go wrong with a drive.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A path cannot name an entry of a tree. The tree is unchanged.
+    #[error("`{path}` cannot be a path on a drive: {rule}")]
+    InvalidPath {
+        /// The path as given.
+        path: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+
+    /// Two entries of a tree have one path, or a file stands where a directory is needed. The tree is unchanged.
+    #[error("`{path}` is in the tree already")]
+    Occupied {
+        /// The path that was taken.
+        path: String,
+    },
+
+    /// The format cannot hold an entry as it is. Nothing was written.
+    #[error("{format} cannot hold `{path}`: {rule}")]
+    CannotHold {
+        /// The format.
+        format: Format,
+        /// The entry's path.
+        path: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+
+    /// The format cannot hold two entries side by side, because it does not tell their names apart. Nothing was
+    /// written.
+    #[error("{format} cannot tell `{path}` from `{other}`")]
+    SameName {
+        /// The format.
+        format: Format,
+        /// The entry that came second.
+        path: String,
+        /// The entry that came first.
+        other: String,
+    },
+
+    /// The tree as a whole is larger than the format or the layout can hold. Nothing was written.
+    #[error("the tree is too large for {format}: {needed} {unit}, at most {limit}")]
+    TooLarge {
+        /// The format.
+        format: Format,
+        /// What the tree needs.
+        needed: u64,
+        /// The most that there can be.
+        limit: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+
+    /// A text of the volume's description does not fit its field. Nothing was written.
+    #[error("the {field} `{value}` does not fit: {rule}")]
+    VolumeText {
+        /// The field.
+        field: &'static str,
+        /// The text as given.
+        value: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+
+    /// A file's content could not be read. The image is not complete.
+    #[error("cannot read the content of `{path}`")]
+    Content {
+        /// The file's path on the drive.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
+
+    /// A file's content was shorter or longer than the tree said. The image is not complete.
+    #[error("the content of `{path}` is {} than the {expected} bytes announced", if *longer { "longer" } else { "shorter" })]
+    ContentLength {
+        /// The file's path on the drive.
+        path: String,
+        /// The length that the tree gave, in bytes.
+        expected: u64,
+        /// Whether there was more of it; less otherwise.
+        longer: bool,
+    },
+
+    /// The sink refused a write. The image is not complete.
+    #[error("cannot write the image")]
+    Write(#[source] io::Error),
+
+    /// A step of replacing a file failed. The target is as it was, unless the step says otherwise.
+    #[error("cannot {step} `{}`", path.display())]
+    Output {
+        /// The step.
+        step: &'static str,
+        /// The path that it concerned.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+
+    /// The target exists and is not a regular file. It was not touched.
+    #[error("`{}` is {kind}, not a regular file", path.display())]
+    NotRegular {
+        /// The target.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+}
