@@ -5,11 +5,11 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use christen_instance::{Error, Instance, Settings, Value, config_drive_required, json};
-use common::{Scripted, World, case};
+use christen_instance::{Instance, Settings, Value, config_drive_required, json};
+use common::{case, compare};
+use compare::items;
 
 fn directory(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -20,120 +20,6 @@ fn directory(name: &str) -> PathBuf {
 fn load(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).expect("the vector can be read");
     json::parse(&text).expect("the vector is JSON")
-}
-
-fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    match value.get(name) {
-        Some(Value::Array(items)) => items,
-        _ => &[],
-    }
-}
-
-fn members<'a>(value: &'a Value, name: &str) -> &'a [(String, Value)] {
-    match value.get(name) {
-        Some(Value::Object(members)) => members,
-        _ => &[],
-    }
-}
-
-/// The name of the exception that Nova ends with where we end with an error.
-fn nova_exception(error: &Error) -> &'static str {
-    match error {
-        Error::NoStaticVendorData => "InvalidMetadataPath",
-        Error::StaticVendorData(_) | Error::VendorDataAnswer { .. } => "JSONDecodeError",
-        Error::VendorDataService { source, .. } if source.reason == "connection" => {
-            "ConnectFailure"
-        }
-        Error::VendorDataService { .. } => "HttpError",
-        Error::NetworkTemplate(_) => "TemplateError",
-        _ => "none",
-    }
-}
-
-fn check_case(name: &str, golden: &Value) {
-    let Some(drive) = golden.get("config_drive") else {
-        return;
-    };
-    let input = golden.get("input").expect("a case has an input");
-    let instance = case::instance(input);
-    let mut world = World {
-        settings: case::settings(input),
-        like_nova: true,
-        services: Scripted {
-            answers: members(input, "vendordata_services").to_vec(),
-            ..Scripted::default()
-        },
-        ..World::default()
-    };
-
-    let rendered = world.renderer(&instance).documents();
-
-    // Nova asks anew for each of six versions; we ask each target once.
-    let asked: Vec<(&str, &str)> = items(drive, "vendordata_requests")
-        .iter()
-        .map(|request| {
-            let body = request.get("body").and_then(|body| body.get("text"));
-            let url = request.get("url").and_then(Value::as_str);
-            (
-                url.expect("a url"),
-                body.and_then(Value::as_str).expect("a body"),
-            )
-        })
-        .collect();
-    let mut seen = BTreeSet::new();
-    let asked: Vec<_> = asked.into_iter().filter(|it| seen.insert(*it)).collect();
-    let requests = world.services.requests.iter();
-    let requests: Vec<_> = requests
-        .map(|request| (request.url.as_str(), request.body.expose().as_str()))
-        .collect();
-    assert_eq!(requests, asked, "{name}: vendor data requests");
-
-    if let Some(expected) = drive.get("error") {
-        let error = rendered.expect_err(name);
-        assert_eq!(Some(nova_exception(&error)), expected.as_str(), "{name}");
-        return;
-    }
-    let documents = rendered.unwrap_or_else(|error| panic!("{name}: {error}"));
-    let order: Vec<Value> = documents.iter().map(|it| it.path.as_str().into()).collect();
-    assert_eq!(
-        order,
-        items(drive, "write_order"),
-        "{name}: order of writing"
-    );
-
-    let files = members(drive, "files");
-    assert_eq!(documents.len(), files.len(), "{name}");
-    for document in &documents {
-        let expected = files.iter().find(|(path, _)| *path == document.path);
-        let (_, expected) = expected.unwrap_or_else(|| panic!("{name}: {}", document.path));
-        assert_eq!(
-            String::from_utf8_lossy(&document.content),
-            String::from_utf8_lossy(&case::bytes(expected)),
-            "{name}: {}",
-            document.path
-        );
-        // Lossy text is for reading a failure; the bytes decide.
-        assert!(
-            document.content == case::bytes(expected),
-            "{name}: {}",
-            document.path
-        );
-    }
-
-    // What is rendered alone is what is rendered in the whole.
-    for document in &documents {
-        let mut world = World {
-            settings: case::settings(input),
-            like_nova: true,
-            services: Scripted {
-                answers: members(input, "vendordata_services").to_vec(),
-                ..Scripted::default()
-            },
-            ..World::default()
-        };
-        let alone = world.renderer(&instance).document(&document.path);
-        assert_eq!(alone.expect(name), *document, "{name}");
-    }
 }
 
 #[test]
@@ -147,7 +33,7 @@ fn config_drives_are_those_of_nova() {
         {
             let golden = load(&path);
             drives += usize::from(golden.get("config_drive").is_some());
-            check_case(&path.display().to_string(), &golden);
+            compare::check(&path.display().to_string(), &golden);
         }
     }
     assert_eq!(drives, 31, "a vector is missing or new");

@@ -117,11 +117,11 @@ impl<'a> OpenStack<'a> {
     ///
     /// Fails for every reason that [`Error`] names; then there is no drive.
     pub fn documents(&mut self) -> Result<Documents, Error> {
+        let layout = self.layout()?;
         if self.context.like_nova {
-            // Nova reads the file when it begins, whether a provider wants it or not.
+            // Nova reads the file before any document, whether a provider wants it or not.
             self.static_data()?;
         }
-        let layout = self.layout()?;
         // The order of draws: the uuid, what the guest section needs, the seeds.
         self.uuid()?;
         if self.has_vendor_data() {

@@ -53,11 +53,12 @@ pub(super) fn network_data(instance: &Instance) -> Result<Value, Error> {
                 subnet,
                 cidr,
             })?);
-            for service in dns_services(subnet) {
-                if !services.contains(&service) {
-                    services.push(service);
-                }
-            }
+            // Without those of earlier subnets; a server that one subnet names twice stays
+            // twice, as Nova looks only at what was there before the subnet.
+            let new: Vec<Value> = dns_services(subnet)
+                .filter(|service| !services.contains(service))
+                .collect();
+            services.extend(new);
         }
     }
     if let Some(bare_metal) = &instance.bare_metal {

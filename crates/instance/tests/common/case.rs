@@ -261,6 +261,9 @@ pub(crate) fn settings(input: &Value) -> Settings {
     if let Some(vendordata) = input.get("vendordata_static") {
         settings.vendordata_json = Some(json::encode(vendordata));
     }
+    if let Some(raw) = text(input, "vendordata_static_text") {
+        settings.vendordata_json = Some(raw);
+    }
     let Some(config) = input.get("config") else {
         return settings;
     };

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 pub(crate) mod case;
+pub(crate) mod compare;
 
 use std::io;
 
