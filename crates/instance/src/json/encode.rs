@@ -108,15 +108,64 @@ fn encode_float(number: f64, out: &mut String) {
         });
         return;
     }
-    let scientific = format!("{number:e}");
+    let scientific = shortest(number);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    // Writing to a `String` cannot fail.
     if (-4..16).contains(&exponent) {
-        let _ = write!(out, "{number:?}");
+        write_fixed(mantissa, exponent, out);
     } else {
         let sign = if exponent < 0 { '-' } else { '+' };
+        // Writing to a `String` cannot fail.
         let _ = write!(out, "{mantissa}e{sign}{:02}", exponent.unsigned_abs());
+    }
+}
+
+/// Writes digits of the form `-1.234` times a power of ten without an exponent.
+fn write_fixed(mantissa: &str, exponent: i32, out: &mut String) {
+    let digits = match mantissa.strip_prefix('-') {
+        Some(digits) => {
+            out.push('-');
+            digits
+        }
+        None => mantissa,
+    };
+    // How many of the digits stand before the point; none or fewer when it is negative.
+    let whole = exponent + 1;
+    if whole <= 0 {
+        out.push_str("0.");
+        (whole..0).for_each(|_| out.push('0'));
+    }
+    let mut written = 0;
+    for digit in digits.chars().filter(char::is_ascii_digit) {
+        if written == whole && whole > 0 {
+            out.push('.');
+        }
+        out.push(digit);
+        written += 1;
+    }
+    if written <= whole {
+        (written..whole).for_each(|_| out.push('0'));
+        out.push_str(".0");
+    }
+}
+
+/// The shortest digits that read back as the same number, as CPython chooses them.
+///
+/// Rust and CPython agree on how many digits; where two candidates are equally near,
+/// CPython (`Python/dtoa.c`, mode 0) takes the even one, as does rounding to that many places.
+fn shortest(number: f64) -> String {
+    let scientific = format!("{number:e}");
+    let digits = scientific
+        .bytes()
+        .take_while(|byte| *byte != b'e')
+        .filter(u8::is_ascii_digit)
+        .count();
+    let rounded = format!("{number:.*e}", digits.saturating_sub(1));
+    // Just above a power of two the nearest candidate may read back as the number below.
+    if rounded.parse() == Ok(number) {
+        rounded
+    } else {
+        scientific
     }
 }
 
@@ -225,6 +274,9 @@ mod tests {
         check_float(0.000_012_5, "1.25e-05");
         check_float(1e-5, "1e-05");
         check_float(5e-324, "5e-324");
+        check_float(822_520_180_013_031.25, "822520180013031.2");
+        check_float(9_007_199_254_740_993.0, "9007199254740992.0");
+        check_float(123_456_789.125, "123456789.125");
         check_float(f64::MAX, "1.7976931348623157e+308");
         check_float(f64::NAN, "NaN");
         check_float(f64::INFINITY, "Infinity");
