@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::read::{Corrupt, Unsupported, View};
+
 /// A filesystem that a drive can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -131,5 +133,67 @@ pub enum Error {
         path: PathBuf,
         /// What it is.
         kind: &'static str,
+    },
+
+    /// The drive could not be read. Nothing was written.
+    #[error("cannot read {what} at byte {offset} of the drive")]
+    Read {
+        /// The structure that was wanted.
+        what: &'static str,
+        /// Where on the drive.
+        offset: u64,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The drive breaks its format's rules. Nothing was written.
+    #[error("the drive is corrupt")]
+    Corrupt(#[from] Corrupt),
+    /// The drive, or a file on it, is of a kind that is not read. Nothing was written.
+    #[error("the drive is not one that can be read")]
+    Unsupported(#[from] Unsupported),
+    /// The drive has no tree of the kind asked for. Nothing was written.
+    #[error("the drive has no {view} tree")]
+    NoSuchView {
+        /// The tree asked for.
+        view: View,
+    },
+    /// The content of something that is not a regular file was asked for.
+    #[error("`{path}` is not a regular file")]
+    NotAFile {
+        /// The entry.
+        path: String,
+    },
+    /// A file is longer than the caller allows. Nothing was read of it.
+    #[error("`{path}` has {length} bytes, more than the {limit} allowed")]
+    TooLong {
+        /// The entry.
+        path: String,
+        /// Its length in bytes.
+        length: u64,
+        /// The caller's limit in bytes.
+        limit: u64,
+    },
+    /// A name on the drive would lead out of the destination, or cannot be a file's name
+    /// on the host. Nothing was extracted.
+    #[error("`{path}` is not a name that can be extracted safely")]
+    UnsafeName {
+        /// The path on the drive.
+        path: String,
+    },
+    /// The destination of an extraction has something in it. It was not changed.
+    #[error("`{path}` exists and is not an empty directory")]
+    DestinationExists {
+        /// The destination.
+        path: PathBuf,
+    },
+    /// The caller's writer refused a file's content; some of it may have been written.
+    #[error("cannot pass on the content of `{path}`")]
+    Copy {
+        /// The path on the drive.
+        path: String,
+        /// What the writer says.
+        #[source]
+        source: io::Error,
     },
 }

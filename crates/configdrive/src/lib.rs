@@ -19,11 +19,13 @@ mod content;
 mod error;
 pub mod iso9660;
 pub mod output;
+pub mod read;
 mod sink;
 mod time;
 pub mod tree;
 
 pub use error::{Error, Format};
+pub use read::{Drive, Entry, EntryKind, View};
 pub use sink::{FileSink, Medium, Sink, WriterSink};
 pub use time::Timestamp;
 pub use tree::{Attributes, Content, EntryId, Kind, Tree};
