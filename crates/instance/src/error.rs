@@ -82,6 +82,15 @@ pub enum Error {
     #[error("the network template (`[DEFAULT] injected_network_template`) failed")]
     NetworkTemplate(#[from] TemplateError),
 
+    /// An account of the `guest` section asks for what no guest can give it.
+    #[error("the account `{name}` cannot be made: {reason}")]
+    GuestAccount {
+        /// Login name.
+        name: String,
+        /// What stands in the way.
+        reason: &'static str,
+    },
+
     /// A subnet or a route has an address range that cannot be read.
     #[error("NIC {nic}: `{cidr}` is not an address range")]
     Cidr {
