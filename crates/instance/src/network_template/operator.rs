@@ -2,8 +2,8 @@
 //!
 //! Nova renders it with `jinja2.Environment(trim_blocks=True)`. Here minijinja does, with
 //! Python's text forms (`None`, `True`) and Python's methods on text and mappings. What it
-//! lacks against Jinja2: `%` on text, and `None` spelled in Python's way behind `~` and the
-//! filters that join (`docs/compatibility.md`).
+//! lacks against Jinja2 is refused by name: other files (`include`, `extends`, `import`), `%`
+//! on text, and some filters (`docs/compatibility.md` has the list).
 
 use std::fmt::Write as _;
 use std::io;

@@ -297,7 +297,28 @@ TEMPLATES = [
     '{{ 1 if use_ipv6 }}|{{ "x" if false }}\n',
     '{% for i in interfaces if i.address %}{{ i.address.replace(".", "-") }} {{ i.name[3:] }}'
     '{% else %}nobody{% endfor %}\n',
-    '', '\n', ' ',
+    '{{ [none, true, 1]|join(",") }} {{ none ~ "x" }} {{ true ~ "" }} {{ none|string }}\n',
+    '{{ "%s"|format(none) }} {{ none|upper }} {{ none|default("x", true) }}'
+    '{{ none|default("x") }} {{ none.foo }} {{ True }}{{ False }}{{ None }}\n',
+    '{% for i in interfaces|sort(attribute="name", reverse=true) %}{{ i.name }}'
+    '{{ loop.cycle("a", "b") }}{{ loop.revindex }}{{ loop.first }}\n{% endfor %}',
+    '{% set ns = namespace(n=0) %}{% for i in interfaces %}{% set ns.n = ns.n + 1 %}'
+    '{% endfor %}{{ ns.n }}{{ interfaces|groupby("gateway")|length }}\n',
+    '{{ "a,b".split(",") }} {{ "  x ".strip() }} {{ "x".join(["a", "b"]) }}'
+    '{{ interfaces[0]["name"] }} {{ interfaces[-1].name }} {{ interfaces[99] }}\n',
+    '{{ {"b": 1, "a": 2} }}{% for k in {"b": 1, "a": 2} %}{{ k }}{% endfor %} '
+    '{{ 1e20 }} {{ 10 ** 20 }} {{ 0.1 + 0.2 }} {{ -7 // 2 }} {{ 1 == 1.0 }}\n',
+    '{{ "x" * 3 }} {{ [1] + [2] }} {{ "abc"[::-1] }} {{ [3, 1, 2]|sort }} '
+    '{{ [1, 1]|unique|list }} {{ range(3)|list }} {{ "é"|length }}\n',
+    '{% filter upper %}abc{% endfilter %}{% set x %}abc{% endset %}{{ x }}'
+    '{% with a=1 %}{{ a }}{% endwith %}\n',
+    '{%- if true %}\nA\n{%- endif %}\n\nB{# c #}\nX\n{#- c -#}\n Y',
+    '{% macro m() %}{{ caller() }}{% endmacro %}{% call m() %}hi{% endcall %}\n',
+    '{{ interfaces[0].keys()|list }} {{ interfaces[0].get("name") }}'
+    '{{ interfaces[0].get("no", "d") }} {{ "%02d"|format(3) }} {{ "{} {x}".format(1, x=2) }}\n',
+    '{{ "5"|int + 1 }} {{ "x"|int(7) }} {{ 3.7|round }} {{ [1, 2, 3]|batch(2)|list }} '
+    '{{ [true, "x\'y"] }} {% for a, b in [(1, 2), (3, 4)] %}{{ a }}{{ b }}{% endfor %}\n',
+    'a\rb\r\nc\n\n', '', '\n', ' ', '{% continue %}', '{% do 1 %}',
     '{% if %}', '{{ unclosed', '{{ none.x.y }}', '{{ undefined_thing.attribute }}',
     '{{ interfaces.nope() }}', '{% unknown %}', '{{ 1/0 }}', '{{ x|nofilter }}',
 ]
