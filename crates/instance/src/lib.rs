@@ -11,10 +11,13 @@
 
 pub mod cidr;
 mod context;
+pub mod description;
 pub mod document;
 pub mod ec2;
 mod error;
+mod finding;
 pub mod guest;
+pub mod hostname;
 pub mod identity;
 pub mod inputs;
 pub mod json;
@@ -23,8 +26,10 @@ pub mod network_template;
 pub mod nocloud;
 pub mod openstack;
 mod required;
+pub mod schema;
 pub mod secret;
 pub mod settings;
+pub mod tree;
 pub mod value;
 pub mod yaml;
 

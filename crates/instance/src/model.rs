@@ -39,6 +39,10 @@ pub struct Instance {
     pub ec2: Ec2Numbers,
     /// The key pair.
     pub key: Option<KeyPair>,
+    /// All public keys that may log in as the image's default user, one line each, in order.
+    /// Nova knows one key pair; without [`Instance::key`] in the description the first of
+    /// these is that too.
+    pub ssh_authorized_keys: Vec<String>,
     /// The owner's opaque bytes. `Some` and empty is different from `None`.
     pub user_data: Option<Secret<Vec<u8>>>,
     /// The owner's key-value pairs, in order.

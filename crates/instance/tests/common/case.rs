@@ -119,6 +119,7 @@ pub(crate) fn instance(input: &Value) -> Instance {
         image,
         ec2,
         key,
+        ssh_authorized_keys: Vec::new(),
         user_data: get(input, "user_data").map(|data| Secret::new(bytes(data))),
         metadata: pairs(input, "metadata"),
         system_metadata: pairs(input, "system_metadata"),
