@@ -31,9 +31,11 @@ impl Locations {
     /// Gives places to what was measured.
     pub(super) fn place(
         &mut self,
+        placement: &[u32],
         take: &mut impl FnMut(u64) -> Result<u32, Error>,
     ) -> Result<(), Error> {
-        for (sector, length) in &mut self.directories {
+        for number in placement {
+            let (sector, length) = &mut self.directories[*number as usize];
             *sector = take(u64::from(*length))?;
         }
         self.continuation_sector = take(self.continuation_bytes)?;
@@ -87,11 +89,11 @@ impl<'a> Writer<'a> {
         };
         let mut run = Run::new(&locations);
         let mut scratch = Vec::new();
-        let mut directories = Vec::with_capacity(self.hierarchy.directories.len());
-        for directory in &self.hierarchy.directories {
+        let mut directories = vec![(0, 0); self.hierarchy.directories.len()];
+        for number in &self.hierarchy.placement {
             scratch.clear();
-            self.directory(directory, &mut run, &mut scratch);
-            directories.push((0, scratch.len() as u32));
+            self.directory(*number, &mut run, &mut scratch);
+            directories[*number as usize].1 = scratch.len() as u32;
         }
         Locations {
             directories,
@@ -103,19 +105,16 @@ impl<'a> Writer<'a> {
     /// Appends every directory and the continuation areas.
     pub(super) fn write(&self, locations: &Locations, out: &mut Vec<u8>) {
         let mut run = Run::new(locations);
-        for directory in &self.hierarchy.directories {
-            self.directory(directory, &mut run, out);
+        for number in &self.hierarchy.placement {
+            self.directory(*number, &mut run, out);
         }
         out.extend_from_slice(&run.continuation.bytes);
         pad(out);
     }
 
     /// Appends one directory, filled up to a sector.
-    fn directory(&self, directory: &Directory, run: &mut Run<'_>, out: &mut Vec<u8>) {
-        let number = match directory.entry {
-            Some(entry) => self.hierarchy.number(entry),
-            None => self.unnamed(),
-        };
+    fn directory(&self, number: u32, run: &mut Run<'_>, out: &mut Vec<u8>) {
+        let directory = &self.hierarchy.directories[number as usize];
         let own = run.locations.directories[number as usize];
         let role = match number {
             0 => Role::Root,
@@ -155,24 +154,22 @@ impl<'a> Writer<'a> {
                         Role::Placeholder(self.tree.name(entry), place.0),
                         run,
                     );
-                    // Readers without Rock Ridge see an empty file.
-                    self.record(place.0, 0, 0, identifier, Some(entry), run, out);
+                    // Readers without Rock Ridge see an empty file, which has no place of its own.
+                    self.record(
+                        run.locations.end_sector(),
+                        0,
+                        0,
+                        identifier,
+                        Some(entry),
+                        run,
+                        out,
+                    );
                 }
                 (_, Some(entry)) => self.file(entry, identifier, run, out),
                 (_, None) => {}
             }
         }
         pad(out);
-    }
-
-    /// Returns the number of the directory that the tree does not have.
-    fn unnamed(&self) -> u32 {
-        let unnamed = |directory: &Directory| directory.entry.is_none();
-        self.hierarchy
-            .directories
-            .iter()
-            .position(unnamed)
-            .map_or(0, |number| number as u32)
     }
 
     fn directory_record(

@@ -107,6 +107,8 @@ pub(super) struct Hierarchy {
     pub(super) records: Vec<Record>,
     /// All identifiers, end to end.
     pub(super) identifiers: Vec<u8>,
+    /// Numbers of the directories in the order in which they stand in the image.
+    pub(super) placement: Vec<u32>,
     /// For each entry of the tree that is a directory, its number.
     numbers: Vec<u32>,
 }
@@ -196,6 +198,7 @@ impl Hierarchy {
             }],
             records: Vec::with_capacity(tree.len()),
             identifiers: Vec::with_capacity(tree.len() * 16),
+            placement: Vec::new(),
             numbers: vec![0; tree.len() + 1],
         };
         // Directories are taken up level by level, in each by the number of the one above and then by name:
@@ -208,6 +211,7 @@ impl Hierarchy {
                 identifiers,
                 directories,
                 numbers,
+                ..
             } = &mut hierarchy;
             let start = directories[number].records.start as usize;
             let records = &mut records[start..];
@@ -259,7 +263,48 @@ impl Hierarchy {
             }
             number += 1;
         }
+        hierarchy.place(relocation);
         Ok(hierarchy)
+    }
+
+    /// Decides where directories stand: in the order of their numbers, but the moved ones first, each after the one
+    /// that the tree has above it. libarchive reads front to back and finds no other order.
+    fn place(&mut self, relocation: &Relocation) {
+        let count = self.directories.len();
+        if relocation.moved.is_empty() {
+            self.placement.extend(0..count as u32);
+            return;
+        }
+        let mut placed = vec![false; count];
+        let home = |directory: &Directory| directory.entry == relocation.home;
+        let home = self.directories.iter().position(home).unwrap_or(0) as u32;
+        let moved = relocation
+            .moved
+            .iter()
+            .rev()
+            .map(|entry| self.number(*entry));
+        let mut stack: Vec<u32> = moved.chain([home, 0]).collect();
+        // Root and home stand for themselves only; below each moved one stands all that is recorded there.
+        let alone = [home, 0];
+        let mut next = 0..count as u32;
+        while let Some(number) = stack.pop().or_else(|| next.next()) {
+            if std::mem::replace(&mut placed[number as usize], true) {
+                continue;
+            }
+            self.placement.push(number);
+            let directory = &self.directories[number as usize];
+            if !alone.contains(&number) && self.placement.len() < count {
+                let records = directory.records.clone();
+                let below = self.records[records.start as usize..records.end as usize]
+                    .iter()
+                    .rev()
+                    .filter_map(|record| match record.target {
+                        Target::Directory(child) => Some(child),
+                        Target::File | Target::Moved => None,
+                    });
+                stack.extend(below);
+            }
+        }
     }
 
     /// Puts down what a directory has in it, in any order.

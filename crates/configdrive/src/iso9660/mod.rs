@@ -257,12 +257,12 @@ impl Layout {
             None => None,
         };
         let mut plain_locations = Writer::new(tree, options, &plain, options.rock_ridge).measure();
-        plain_locations.place(&mut |bytes| cursor.take(bytes))?;
+        plain_locations.place(&plain.placement, &mut |bytes| cursor.take(bytes))?;
         let mut joliet_locations = joliet
             .as_ref()
             .map(|hierarchy| Writer::new(tree, options, hierarchy, None).measure());
-        if let Some(locations) = &mut joliet_locations {
-            locations.place(&mut |bytes| cursor.take(bytes))?;
+        if let (Some(locations), Some(hierarchy)) = (&mut joliet_locations, &joliet) {
+            locations.place(&hierarchy.placement, &mut |bytes| cursor.take(bytes))?;
         }
         let mut extents = Vec::new();
         let mut sectors_of = vec![0; tree.len() + 1];

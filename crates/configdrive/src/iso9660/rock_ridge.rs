@@ -178,19 +178,13 @@ fn link(out: &mut Vec<u8>, target: &str) {
         out[field + 2] = (out.len() - field) as u8;
         out[field + 4] = more;
     };
-    let (target, absolute) = match target.strip_prefix('/') {
-        Some(rest) => (rest, true),
-        None => (target, false),
-    };
-    if absolute {
-        out.extend_from_slice(&[ROOT, 0]);
-        if target.is_empty() {
-            close(out, field, 0);
-            return;
-        }
-    }
-    for part in target.split('/') {
+    let mut parts = target.split('/').peekable();
+    while let Some(part) = parts.next() {
+        let last = parts.peek().is_none();
         let (flag, text) = match part {
+            "" if last && target == "/" => break,
+            // What is before a slash at the beginning or after another slash; genisoimage and Linux agree on it.
+            "" if !last => (ROOT, ""),
             "." => (CURRENT, ""),
             ".." => (PARENT, ""),
             _ => (0, part),
