@@ -274,7 +274,8 @@ mod tests {
         check_float(0.000_012_5, "1.25e-05");
         check_float(1e-5, "1e-05");
         check_float(5e-324, "5e-324");
-        check_float(822_520_180_013_031.25, "822520180013031.2");
+        // Ends in .25: exactly between two spellings of sixteen digits.
+        check_float(3_290_080_720_052_125.0 / 4.0, "822520180013031.2");
         check_float(9_007_199_254_740_993.0, "9007199254740992.0");
         check_float(123_456_789.125, "123456789.125");
         check_float(f64::MAX, "1.7976931348623157e+308");

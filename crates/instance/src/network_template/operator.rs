@@ -23,9 +23,9 @@ pub const MAX_TEMPLATE_BYTES: usize = 1024 * 1024;
 pub const MAX_OUTPUT_BYTES: usize = 4 * 1024 * 1024;
 
 /// How many steps a template may take. One NIC of an ordinary template takes some hundred;
-/// this is some seconds at worst. A template comes from the operator, who may be wrong but
+/// this is far below a second. A template comes from the operator, who may be wrong but
 /// not hostile: values built within the steps are not measured.
-pub const MAX_FUEL: u64 = 20_000_000;
+pub const MAX_FUEL: u64 = 4_000_000;
 
 /// How deep macros and includes may call one another.
 const MAX_RECURSION: usize = 100;

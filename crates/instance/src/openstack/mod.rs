@@ -7,6 +7,7 @@ mod content;
 mod devices;
 mod meta_data;
 mod network_data;
+mod vendor_data;
 mod vendor_data2;
 mod versions;
 
@@ -17,8 +18,9 @@ use std::fmt;
 
 use crate::identity::{draw_uuid, qualified_hostname};
 use crate::json::{self, ObjectWriter};
-use crate::network_template;
-use crate::{Context, Document, Documents, Error, Instance, Value, ec2};
+use crate::{
+    Context, Document, Documents, Error, Instance, Secret, Value, ec2, guest, network_template,
+};
 
 /// Renders the OpenStack dialect of one instance.
 ///
@@ -320,9 +322,9 @@ impl<'a> OpenStack<'a> {
         providers.iter().any(|provider| provider == "StaticJSON")
     }
 
-    /// Whether `vendor_data.json` can be made.
+    /// Whether `vendor_data.json` has anything to be made of.
     fn has_vendor_data(&self) -> bool {
-        self.provides_static_data()
+        self.provides_static_data() || !self.instance.guest.is_empty()
     }
 
     fn vendor_data(&mut self) -> Result<String, Error> {
@@ -332,7 +334,20 @@ impl<'a> OpenStack<'a> {
         if !self.has_vendor_data() {
             return Err(Error::NoStaticVendorData);
         }
-        let encoded = json::encode(self.static_data()?);
+        let cloud_config = guest::cloud_config(&self.instance.guest, self.context.random)?;
+        let empty = Value::Object(Vec::new());
+        let operator = if self.provides_static_data() {
+            self.static_data()?
+        } else {
+            &empty
+        };
+        let encoded = match cloud_config {
+            Some(text) => {
+                let combined = vendor_data::with_guest(operator.clone(), Secret::new(text))?;
+                json::encode(&combined)
+            }
+            None => json::encode(operator),
+        };
         Ok(self.vendor_data.insert(encoded).clone())
     }
 
