@@ -174,7 +174,12 @@ impl<'s> Resolver<'s> {
             }
             return self.text(group, option, name)?.ok_or_else(unknown);
         }
+        // In a group of which we know the options, others of its names are none of Nova's.
+        let default_only = find(group, name).is_none()
+            && find(DEFAULT_GROUP, name).is_some()
+            && name::check_group(group).is_ok();
         if group != DEFAULT_GROUP
+            && !default_only
             && let Some(text) = self.text(group, name, name)?
         {
             return Ok(text);
@@ -193,9 +198,10 @@ impl<'s> Resolver<'s> {
         if let Some(text) = self.texts.get(&key) {
             return Ok(Some(text.clone()));
         }
-        let text = if let Some(option) = find(group, name).or_else(|| find_deprecated(group, name))
-        {
-            let found = self.sources.find(option);
+        let current = find(group, name).map(|option| (option, option.group));
+        let known = current.or_else(|| find_deprecated(group, name));
+        let text = if let Some((option, group)) = known {
+            let found = self.sources.find_in(option, group);
             let value = self
                 .convert(option, &found)
                 .map_err(|problem| nested(written, problem))?;

@@ -155,10 +155,22 @@ impl Found<'_> {
 impl Sources {
     /// Finds the strongest setting of an option.
     pub(super) fn find(&self, option: &'static OptionDefinition) -> Found<'_> {
+        self.find_in(option, option.group)
+    }
+
+    /// The same with another group in place of the option's own, in nova.conf: where
+    /// oslo.config looks when a reference uses a deprecated name (`cfg.py`, `_do_get`, which
+    /// replaces the name and keeps the group).
+    pub(super) fn find_in(
+        &self,
+        option: &'static OptionDefinition,
+        group: &'static str,
+    ) -> Found<'_> {
         let name = (option.group, option.name);
         if let Some(typed) = self.sets.get(&name).or_else(|| self.toml.get(&name)) {
             return Found::Typed(&typed.value, typed.place.clone());
         }
+        let name = (group, option.name);
         for conf in self.nova_confs.iter().rev() {
             for name in std::iter::once(&name).chain(option.deprecated) {
                 if let Some(assignment) = conf.get(name.0, name.1) {

@@ -32,6 +32,7 @@ pub(super) fn look_up(group: &str, name: &str) -> Result<Named, Problem> {
 fn meant(group: &str, name: &str) -> Option<&'static OptionDefinition> {
     let named = |wanted: &str| OPTIONS.iter().find(|option| option.name == wanted);
     find_deprecated(group, name)
+        .map(|(option, _)| option)
         .or_else(|| named(name))
         .or_else(|| {
             let names = OPTIONS.iter().filter(|option| option.group == group);

@@ -124,11 +124,16 @@ pub fn find(group: &str, name: &str) -> Option<&'static OptionDefinition> {
         .find(|option| option.group == group && option.name == name)
 }
 
-/// Finds an option by a deprecated group and name.
-pub fn find_deprecated(group: &str, name: &str) -> Option<&'static OptionDefinition> {
-    OPTIONS
-        .iter()
-        .find(|option| option.deprecated.contains(&(group, name)))
+/// Finds an option by a deprecated group and name, and returns that group too.
+pub fn find_deprecated(
+    group: &str,
+    name: &str,
+) -> Option<(&'static OptionDefinition, &'static str)> {
+    OPTIONS.iter().find_map(|option| {
+        let deprecated = option.deprecated.iter();
+        let (group, _) = deprecated.copied().find(|&place| place == (group, name))?;
+        Some((option, group))
+    })
 }
 
 /// Groups whose every option has no effect here, and why.
