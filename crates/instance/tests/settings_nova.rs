@@ -132,7 +132,6 @@ fn generated_files_are_read_as_by_oslo_config() {
     for case in &cases {
         check(case, &mut seen);
     }
-    println!("{seen:?}");
     // A generator that only makes refusals, or none, would show little.
     let enough = cases.len() / 10;
     assert!(seen.refused_files > enough, "{seen:?}");
