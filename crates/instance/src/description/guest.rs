@@ -2,7 +2,7 @@
 
 use super::build::Builder;
 use super::content::Size;
-use super::text::mode;
+use super::text::{has_private_key, mode};
 use super::walk::enter;
 use crate::Secret;
 use crate::model::{Guest, GuestFile, GuestUser, SshHostKey};
@@ -82,10 +82,7 @@ impl Builder<'_, '_> {
         if let Some(value) = self.get(node, "private") {
             let length = enter(path, "private");
             private = self.key_text(value, path);
-            if private
-                .as_ref()
-                .is_some_and(|text| !text.contains("PRIVATE KEY"))
-            {
+            if private.as_ref().is_some_and(|text| !has_private_key(text)) {
                 let message = "this is not a private key".to_owned();
                 self.walk
                     .error(value.span, path, message, None)

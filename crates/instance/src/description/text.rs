@@ -50,7 +50,8 @@ impl Text {
                 name(text)?;
                 if text.contains('/') {
                     return fault(format!(
-                        "`{text}` contains `/`, and it becomes part of a path"
+                        "`{}` contains `/`, and it becomes part of a path",
+                        shorten(text)
                     ));
                 }
                 Ok(())
@@ -158,8 +159,16 @@ impl Text {
     }
 }
 
+/// Whether a text holds a private key, wherever it was pasted.
+pub(crate) fn has_private_key(text: &str) -> bool {
+    text.contains("PRIVATE KEY")
+}
+
 /// The beginning of a text, for a message.
 pub(crate) fn shorten(text: &str) -> String {
+    if has_private_key(text) {
+        return "[redacted]".to_owned();
+    }
     const SHOWN: usize = 60;
     let mut short: String = text
         .chars()
@@ -352,7 +361,7 @@ pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
 }
 
 fn public_key(text: &str) -> Result<(), Fault> {
-    if text.contains("PRIVATE KEY") {
+    if has_private_key(text) {
         return fault_hint(
             "this is a private key",
             "give the public half, the file that ends in `.pub`, and consider this key disclosed",

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::fields::INSTANCE;
 use super::format::{Field, Object, Shape};
 use super::suggest;
-use super::text::shorten;
+use super::text::{has_private_key, shorten};
 use crate::finding::{Draft, MAX_FINDINGS, Severity};
 use crate::tree::{Kind, Node, Span};
 
@@ -32,6 +32,10 @@ impl<'t> Walk<'t> {
             self.error(node.span, "", message.to_owned(), None)
                 .hint("the least is a name: `name: web-01`");
             return;
+        }
+        if !matches!(node.kind, Kind::Mapping(_)) {
+            // It may be a key or a password file given by mistake.
+            self.hide(node);
         }
         self.shape(node, &Shape::Object(&INSTANCE), &mut String::new());
     }
@@ -104,12 +108,11 @@ impl<'t> Walk<'t> {
             Shape::Integer(least, most) => self.integer(node, *least, *most, path),
             Shape::Text(rule) => {
                 let text = node.as_text().unwrap_or_default();
+                if has_private_key(text) {
+                    self.hide(node);
+                }
                 if let Err(fault) = rule.check(text) {
-                    let offending = (!self.is_secret(node) && !text.contains("PRIVATE KEY"))
-                        .then(|| shorten(text));
-                    if text.contains("PRIVATE KEY") {
-                        self.secrets.push(node.span);
-                    }
+                    let offending = (!self.is_secret(node)).then(|| shorten(text));
                     self.error(node.span, path, fault.message, offending).hint = fault.hint;
                 }
             }
@@ -130,6 +133,9 @@ impl<'t> Walk<'t> {
                 self.duplicates(node, path);
                 for member in node.members() {
                     let length = enter(path, &member.key);
+                    if member.value.as_text().is_some_and(has_private_key) {
+                        self.hide(&member.value);
+                    }
                     if member.value.as_text().is_none() {
                         self.wrong_kind(
                             &member.value,
@@ -203,10 +209,13 @@ impl<'t> Walk<'t> {
             plain: false,
         });
         match &node.kind {
-            Kind::Number(_) if mentions_mode(shape) && !secret => Some(format!(
-                "a number would lose its octal meaning: write `\"{:0>4}\"`",
-                written.trim_start_matches("0o")
-            )),
+            Kind::Number(_) if is_mode(shape) => Some(match written.strip_prefix('0') {
+                Some(_) => format!(
+                    "a number would lose its octal meaning: write `\"0{}\"`",
+                    written.trim_start_matches(['0', 'o'])
+                ),
+                None => "write the octal digits in quotes, as `\"0644\"`".to_owned(),
+            }),
             Kind::Number(_) | Kind::Bool(_) if accepts_text => Some(if secret {
                 "put it in quotes".to_owned()
             } else {
@@ -387,7 +396,7 @@ fn expects_object(shape: &Shape, node: &Node) -> bool {
     }
 }
 
-fn mentions_mode(shape: &Shape) -> bool {
+fn is_mode(shape: &Shape) -> bool {
     matches!(shape, Shape::Text(super::format::Text::Mode))
 }
 

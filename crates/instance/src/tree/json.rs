@@ -65,10 +65,11 @@ impl Parser<'_> {
             Some('\'') => self
                 .problem(format!("expected {wanted}, found `'`"))
                 .hint("JSON text stands in double quotes"),
-            Some(found) => self.problem(format!(
+            Some(found) if found.is_control() => self.problem(format!(
                 "expected {wanted}, found `{}`",
-                found.escape_debug()
+                found.escape_default()
             )),
+            Some(found) => self.problem(format!("expected {wanted}, found `{found}`")),
         }
     }
 

@@ -61,13 +61,14 @@ fn syntax_error(text: &str, error: &granit_parser::ScanError) -> Problem {
         start,
         end: start + length,
     };
-    let problem = Problem::new(span, format!("this is not YAML: {}", error.info()));
+    let info = error.info();
+    let problem = Problem::new(span, format!("this is not YAML: {info}"));
     let line = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-    let indent = text[line..]
-        .chars()
-        .take_while(|c| c.is_whitespace() && *c != '\n');
-    if indent.into_iter().any(|character| character == '\t') {
+    let mut indent = text[line..].chars().take_while(|c| " \t".contains(*c));
+    if info.contains("tab") || indent.any(|character| character == '\t') {
         problem.hint("indent with spaces; YAML does not allow tabs there")
+    } else if info.contains("mapping values are not allowed") {
+        problem.hint("a value that contains `: ` needs quotes")
     } else {
         problem
     }
