@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::Error;
+use crate::hostname::hostname_from_name;
 use crate::inputs::RandomSource;
+use crate::{Error, Instance};
 
 /// Draws a random uuid (version 4, RFC 9562 §5.4): 16 bytes of the source.
 ///
@@ -27,6 +28,28 @@ pub fn draw_uuid(random: &mut dyn RandomSource) -> Result<String, Error> {
         let _ = write!(uuid, "{byte:02x}");
     }
     Ok(uuid)
+}
+
+/// The host name without the operator's domain: the instance's own, or made from its name.
+///
+/// `uuid` is asked only when nothing of the name is left.
+///
+/// # Errors
+///
+/// Fails when `uuid` does.
+pub fn short_hostname(
+    instance: &Instance,
+    uuid: impl FnOnce() -> Result<String, Error>,
+) -> Result<String, Error> {
+    if let Some(hostname) = &instance.hostname {
+        return Ok(hostname.clone());
+    }
+    // A name that leaves something is in lower case, so it cannot be mistaken for this.
+    let made = hostname_from_name(&instance.name, "");
+    if made == hostname_from_name("", "") {
+        return Ok(hostname_from_name("", &uuid()?));
+    }
+    Ok(made)
 }
 
 /// The host name with the operator's domain behind it, when there is one (`[api]

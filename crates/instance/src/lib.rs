@@ -21,6 +21,7 @@ pub mod hostname;
 pub mod identity;
 pub mod inputs;
 pub mod json;
+mod keys;
 pub mod model;
 pub mod network_template;
 pub mod nocloud;

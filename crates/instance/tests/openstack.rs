@@ -229,6 +229,73 @@ fn the_guest_section_travels_in_vendor_data_alone() {
     assert!(member(vendor_data, "cloud-init").as_str().is_some());
 }
 
+fn check_keys(extra: &str, further: &[&str], like_nova: bool, expected: [&str; 3]) {
+    let mut instance = instance(extra);
+    instance.ssh_authorized_keys = further.iter().map(|key| (*key).to_owned()).collect();
+    let mut world = World {
+        like_nova,
+        ..World::default()
+    };
+    let documents = world.renderer(&instance).documents();
+    let documents = documents.expect("they can be rendered");
+    let openstack = find(&documents, "openstack/latest/meta_data.json");
+    let ec2 = find(&documents, "ec2/latest/meta-data.json");
+    let found = [
+        member(openstack, "public_keys"),
+        member(openstack, "keys"),
+        member(ec2, "public-keys"),
+    ];
+    assert_eq!(found.map(|it| json::encode(&it)), expected, "{extra}");
+}
+
+#[test]
+fn every_key_is_shown_unless_like_nova() {
+    let pair = r#", "key": {"name": "k", "public_key": "one\n"}"#;
+    let first = [
+        r#"{"k": "one\n"}"#,
+        r#"[{"name": "k", "type": "ssh", "data": "one\n"}]"#,
+        r#"{"0": {"_name": "0=k", "openssh-key": "one\n"}}"#,
+    ];
+    check_keys(pair, &["one"], false, first);
+    check_keys(pair, &["one", "two"], true, first);
+    check_keys(
+        pair,
+        &["one", "two", "three"],
+        false,
+        [
+            r#"{"k": "one\n", "k-2": "two", "k-3": "three"}"#,
+            r#"[{"name": "k", "type": "ssh", "data": "one\n"}, {"name": "k-2", "type": "ssh", "data": "two"}, {"name": "k-3", "type": "ssh", "data": "three"}]"#,
+            r#"{"0": {"_name": "0=k", "openssh-key": "one\n"}, "1": {"_name": "1=k-2", "openssh-key": "two"}, "2": {"_name": "2=k-3", "openssh-key": "three"}}"#,
+        ],
+    );
+    check_keys("", &[], false, ["null", "null", "null"]);
+}
+
+fn check_hostname(name: &str, expected: &str, draws: &[usize]) {
+    let mut instance = instance("");
+    instance.uuid = None;
+    instance.hostname = None;
+    instance.name = name.to_owned();
+    let mut world = World::default();
+    let document = world
+        .renderer(&instance)
+        .document("ec2/latest/meta-data.json");
+    let document = document.expect("it can be rendered");
+    assert_eq!(member(text(&document), "hostname"), expected.into());
+    assert_eq!(world.random.draws, draws, "{name}");
+}
+
+#[test]
+fn a_missing_host_name_is_made_from_the_name() {
+    check_hostname("My Server", "my-server.novalocal", &[]);
+    check_hostname("Server-", "server.novalocal", &[]);
+    check_hostname(
+        "😀",
+        "Server-00010203-0405-4607-8809-0a0b0c0d0e0f.novalocal",
+        &[16],
+    );
+}
+
 #[test]
 fn broken_static_vendor_data_stops_only_who_wants_it() {
     let instance = instance("");

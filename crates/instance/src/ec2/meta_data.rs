@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::Version;
 use super::block_device_mapping::block_device_mapping;
 use crate::json::ObjectWriter;
+use crate::keys::{further_keys, key_pair};
 use crate::model::FixedIp;
 use crate::{Instance, Value};
 
@@ -14,6 +15,8 @@ pub(crate) struct Identity<'a> {
     pub(crate) uuid: Option<&'a str>,
     /// Host name with its domain.
     pub(crate) hostname: &'a str,
+    /// Leave out the keys that Nova does not know.
+    pub(crate) like_nova: bool,
 }
 
 /// Makes the document of a version.
@@ -39,15 +42,21 @@ pub(crate) fn meta_data(instance: &Instance, identity: &Identity<'_>, version: V
     let groups = groups.map(|group| Value::from(group.as_str())).collect();
     out.value("security-groups", &Value::Array(groups));
 
-    if let Some(key) = instance.key.as_ref().filter(|key| !key.name.is_empty()) {
-        let mut first = ObjectWriter::new();
-        // Meant for the service's listing; it stays here because the code that should drop
-        // it looks one level too high, and guests have seen it ever since.
-        first.text("_name", &format!("0={}", key.name));
-        first.optional_text("openssh-key", key.public_key.as_deref());
-        let mut keys = ObjectWriter::new();
-        keys.raw("0", &first.finish());
-        out.raw("public-keys", &keys.finish());
+    let mut keys: Vec<_> = key_pair(instance).into_iter().collect();
+    if !identity.like_nova {
+        keys.append(&mut further_keys(instance));
+    }
+    if !keys.is_empty() {
+        let mut by_number = ObjectWriter::new();
+        for (number, key) in keys.iter().enumerate() {
+            let mut entry = ObjectWriter::new();
+            // Meant for the service's listing; it stays here because the code that should
+            // drop it looks one level too high, and guests have seen it ever since.
+            entry.text("_name", &format!("{number}={}", key.name));
+            entry.optional_text("openssh-key", key.data);
+            by_number.raw(&number.to_string(), &entry.finish());
+        }
+        out.raw("public-keys", &by_number.finish());
     }
     if version >= Version::V20070119 {
         out.text("local-hostname", identity.hostname);

@@ -1,5 +1,6 @@
 //! `meta-data`: who the instance is.
 
+use crate::keys::{further_keys, key_pair};
 use crate::{Instance, Value};
 
 /// Makes the document. Each name is one that cloud-init reads (`DataSource` in
@@ -11,11 +12,16 @@ pub(super) fn meta_data(instance: &Instance, uuid: &str, hostname: &str) -> Valu
     add("instance-id", uuid.into());
     add("local-hostname", hostname.into());
     // As in OpenStack's tree, a deleted pair does not show.
-    if let Some(key) = instance.key.as_ref().filter(|key| !key.deleted)
-        && let Some(public_key) = &key.public_key
-        && key.kind == "ssh"
-    {
-        let keys = vec![Value::from(public_key.trim_end_matches('\n'))];
+    let deleted = instance.key.as_ref().is_some_and(|key| key.deleted);
+    let pair = key_pair(instance).filter(|_| !deleted);
+    let keys: Vec<Value> = pair
+        .into_iter()
+        .chain(further_keys(instance))
+        .filter(|key| key.kind == "ssh")
+        .filter_map(|key| key.data)
+        .map(|key| key.trim_end_matches('\n').into())
+        .collect();
+    if !keys.is_empty() {
         add("public-keys", Value::Array(keys));
     }
     if let Some(zone) = &instance.availability_zone {

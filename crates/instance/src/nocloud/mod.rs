@@ -10,7 +10,7 @@ mod vendor_data;
 
 use std::fmt;
 
-use crate::identity::{draw_uuid, qualified_hostname};
+use crate::identity::{draw_uuid, qualified_hostname, short_hostname};
 use crate::{Context, Document, Documents, Error, Instance, yaml};
 
 /// Renders the NoCloud dialect of one instance.
@@ -141,9 +141,8 @@ impl<'a> NoCloud<'a> {
         let content = match part {
             Part::MetaData => {
                 let uuid = self.uuid()?;
-                let short = self.instance.hostname.as_ref();
-                let short = short.unwrap_or(&self.instance.name);
-                let hostname = qualified_hostname(short, &self.context.settings.dhcp_domain);
+                let short = short_hostname(self.instance, || Ok(uuid.clone()))?;
+                let hostname = qualified_hostname(&short, &self.context.settings.dhcp_domain);
                 let document = meta_data::meta_data(self.instance, &uuid, &hostname);
                 yaml::encode(&document).into_bytes()
             }

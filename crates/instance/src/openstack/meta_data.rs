@@ -9,6 +9,7 @@ use super::content::ContentItem;
 use super::{Version, devices};
 use crate::inputs::RandomSource;
 use crate::json::{self, ObjectWriter};
+use crate::keys::{PublicKey, further_keys, key_pair};
 use crate::{Error, Instance, Value};
 
 /// Bytes behind `random_seed` (`os.urandom(512)`).
@@ -24,12 +25,27 @@ pub(super) fn draw_random_seed(random: &mut dyn RandomSource) -> Result<String, 
     Ok(STANDARD.encode(bytes))
 }
 
+/// The keys that the document shows. Nova shows the key pair, while it is there; beside it
+/// stand the further keys of a description.
+pub(super) fn shown_keys(instance: &Instance, like_nova: bool) -> Vec<PublicKey<'_>> {
+    let deleted = instance.key.as_ref().is_some_and(|key| key.deleted);
+    let mut shown: Vec<_> = key_pair(instance)
+        .filter(|_| !deleted)
+        .into_iter()
+        .collect();
+    if !like_nova {
+        shown.append(&mut further_keys(instance));
+    }
+    shown
+}
+
 /// Writes the members that every version has.
 pub(super) fn head(
     instance: &Instance,
     uuid: &str,
     hostname: &str,
     content: &[ContentItem<'_>],
+    keys: &[PublicKey<'_>],
 ) -> ObjectWriter {
     let mut out = ObjectWriter::new();
     out.text("uuid", uuid);
@@ -64,18 +80,20 @@ pub(super) fn head(
             );
         }
     }
-    let key = instance.key.as_ref();
-    if let Some(key) = key.filter(|key| !key.name.is_empty() && !key.deleted) {
-        let data = Value::from(key.public_key.as_deref());
+    if !keys.is_empty() {
         let mut by_name = ObjectWriter::new();
-        by_name.value(&key.name, &data);
+        let mut list = Vec::with_capacity(keys.len());
+        for key in keys {
+            let data = Value::from(key.data);
+            by_name.value(&key.name, &data);
+            list.push(Value::Object(vec![
+                ("name".to_owned(), key.name.as_str().into()),
+                ("type".to_owned(), key.kind.into()),
+                ("data".to_owned(), data),
+            ]));
+        }
         out.raw("public_keys", &by_name.finish());
-        let key = Value::Object(vec![
-            ("name".to_owned(), key.name.as_str().into()),
-            ("type".to_owned(), key.kind.as_str().into()),
-            ("data".to_owned(), data),
-        ]);
-        out.value("keys", &Value::Array(vec![key]));
+        out.value("keys", &Value::Array(list));
     }
     out.text("hostname", hostname);
     out.text("name", &instance.name);

@@ -16,7 +16,7 @@ pub use versions::Version;
 
 use std::fmt;
 
-use crate::identity::{draw_uuid, qualified_hostname};
+use crate::identity::{draw_uuid, qualified_hostname, short_hostname};
 use crate::json::{self, ObjectWriter};
 use crate::{
     Context, Document, Documents, Error, Instance, Secret, Value, ec2, guest, network_template,
@@ -219,10 +219,7 @@ impl<'a> OpenStack<'a> {
 
     /// The host name without the operator's domain.
     fn short_hostname(&mut self) -> Result<String, Error> {
-        match &self.instance.hostname {
-            Some(hostname) => Ok(hostname.clone()),
-            None => Ok(self.instance.name.clone()),
-        }
+        short_hostname(self.instance, || self.uuid())
     }
 
     fn hostname(&mut self) -> Result<String, Error> {
@@ -259,6 +256,7 @@ impl<'a> OpenStack<'a> {
         let identity = ec2::Identity {
             uuid: uuid.as_deref(),
             hostname: &hostname,
+            like_nova: self.context.like_nova,
         };
         Ok(ec2::meta_data(self.instance, &identity, version))
     }
@@ -271,7 +269,8 @@ impl<'a> OpenStack<'a> {
                 let hostname = self.hostname()?;
                 let network_config = self.network_config()?;
                 let items = content::content_items(network_config.as_deref(), &self.instance.files);
-                let head = meta_data::head(self.instance, &uuid, &hostname, &items);
+                let keys = meta_data::shown_keys(self.instance, self.context.like_nova);
+                let head = meta_data::head(self.instance, &uuid, &hostname, &items, &keys);
                 self.meta_data_head.insert(head).clone()
             }
         };
