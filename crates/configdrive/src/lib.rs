@@ -23,6 +23,7 @@ pub mod read;
 mod sink;
 mod time;
 pub mod tree;
+pub mod verify;
 pub mod vfat;
 
 pub use error::{Error, Format};

@@ -210,8 +210,8 @@ impl<'a> Drive<'a> {
     /// # Errors
     ///
     /// [`Error::NoSuchView`], [`Error::Read`], and [`Error::Corrupt`] when the tree cannot
-    /// be walked to its end or a name cannot be one. Faults that readers get by are not
-    /// told here.
+    /// be walked to its end or a name cannot be one. Faults that readers get by are left
+    /// to [`verify`](crate::verify::verify).
     pub fn entries(&self, view: View) -> Result<Vec<Entry>, Error> {
         let (entries, problems) = self.walk(view)?;
         match problems

@@ -38,9 +38,9 @@ pub const MAX_FAT_BYTES: u64 = 64 << 20;
 /// Faults remembered of one tree; the rest would say nothing new.
 pub const MAX_PROBLEMS: usize = 1000;
 
-/// Bytes of one document that is parsed. Nova's own limit on user data is 64 KiB, and on
-/// an injected file 10 KiB; vendor data has none.
-pub const MAX_DOCUMENT_BYTES: u64 = 16 << 20;
+/// Bytes of one document that is parsed, as [`christen_instance::json::MAX_BYTES`]. Nova's
+/// own limit on user data is 64 KiB, and on an injected file 10 KiB; vendor data has none.
+pub const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 
 /// Bytes of content compared between the trees of one drive, or between two drives.
 pub const MAX_COMPARED_BYTES: u64 = 16 << 30;

@@ -279,7 +279,6 @@ fn descriptor<'b>(
         }
     }
     let descriptor = Descriptor {
-        offset,
         block_size: u32::from(block_size),
         space_blocks,
         path_table_bytes: raw.path_table_size.little.get(),

@@ -105,8 +105,6 @@ const _: () = assert!(offset_of!(RawVolumeDescriptor, file_structure_version) ==
 /// What a tree needs from its descriptor.
 #[derive(Debug, Clone)]
 pub(super) struct Descriptor {
-    /// Where the descriptor stands, in bytes.
-    pub(super) offset: u64,
     pub(super) block_size: u32,
     pub(super) space_blocks: u32,
     pub(super) path_table_bytes: u32,

@@ -230,6 +230,7 @@ fn short_entry(short: &RawShort, parts: Option<Parts>, fat32: bool) -> Vec<Resul
     let name = match (name, kind) {
         (Some(name), _) => name,
         (None, ItemKind::Label) => super::unpadded(&short.name).into_bytes(),
+        (None, ItemKind::Dot) => Vec::new(),
         (None, _) => {
             if let Some(byte) = short.name.iter().find(|byte| forbidden(**byte)) {
                 results.push(Err(Rule::ShortNameByte(*byte)));
