@@ -1,3 +1,5 @@
-//! The `christen` binary.
+//! The `christen` binary: everything is in the library, so that tests can reach it.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    christen_cli::main()
+}

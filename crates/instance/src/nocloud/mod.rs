@@ -125,6 +125,11 @@ impl<'a> NoCloud<'a> {
         Ok(self.uuid.insert(uuid).clone())
     }
 
+    /// The uuid, if one had to be drawn so far.
+    pub fn drawn_uuid(&self) -> Option<&str> {
+        self.uuid.as_deref()
+    }
+
     fn parts(&self) -> Result<Vec<Part>, Error> {
         let mut parts = vec![Part::MetaData, Part::UserData];
         let operator = vendor_data::operator_parts(self.context.settings)?;

@@ -157,6 +157,11 @@ impl<'a> OpenStack<'a> {
         Ok(uuid)
     }
 
+    /// The uuid, if one had to be drawn so far.
+    pub fn drawn_uuid(&self) -> Option<&str> {
+        self.uuid.as_deref()
+    }
+
     fn layout(&mut self) -> Result<Vec<(String, Part)>, Error> {
         let mut layout = Vec::with_capacity(72);
         let has_user_data = self.instance.user_data.is_some();

@@ -1,0 +1,198 @@
+//! What can be typed: the one definition behind parsing, help, completions and man pages.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Give a virtual machine its identity before its first boot
+#[derive(Debug, Parser)]
+#[command(
+    name = "christen",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Exit status: 0 done; 1 failed, target unchanged; 2 usage or bad input; \
+                  3 failed, target may have changed."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build config drives and look into anyone's
+    #[command(subcommand)]
+    Drive(DriveCommand),
+    /// Write the documents that a guest would read, as files or to standard output
+    Render(RenderArguments),
+    /// Print the JSON Schema of the instance description
+    Schema,
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page, or write all of them into a directory
+    Man(ManArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DriveCommand {
+    /// Build a config drive from an instance description
+    Build(BuildArguments),
+    /// Show what a drive is and what is on it
+    Show(ShowArguments),
+}
+
+/// Which instance, and how its documents are made.
+#[derive(Debug, Args)]
+pub(crate) struct IdentityArguments {
+    /// The instance description, YAML or JSON; `-` reads standard input
+    #[arg(value_name = "INSTANCE", value_hint = ValueHint::FilePath)]
+    pub(crate) instance: PathBuf,
+
+    /// Form of the documents
+    #[arg(long, value_enum, default_value_t = DialectArgument::Openstack)]
+    pub(crate) dialect: DialectArgument,
+
+    /// Options by Nova's groups and names, in TOML
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) settings: Option<PathBuf>,
+
+    /// Read the same options from a nova.conf; may be given several times, later files win
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) nova_conf: Vec<PathBuf>,
+
+    /// Set one option (`api.dhcp_domain=example.org`); may be given several times
+    #[arg(long, value_name = "GROUP.NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+
+    /// Raise or lower a limit on the description (`user_data_base64_bytes=1000000`); may be
+    /// given several times
+    #[arg(long, value_name = "NAME=NUMBER")]
+    pub(crate) limit: Vec<String>,
+
+    /// The time to write, instead of SOURCE_DATE_EPOCH or the present time
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) time: Option<String>,
+
+    /// Be exactly like another program where a guest can see the difference
+    #[arg(long, value_enum, value_name = "PROGRAM")]
+    pub(crate) like: Option<Like>,
+
+    /// Read randomness from a file, in order, for reproducible output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) random_source: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DialectArgument {
+    /// Config drive of OpenStack: `openstack/` and `ec2/`, label `config-2`
+    Openstack,
+    /// cloud-init's NoCloud seed, label `cidata`
+    Nocloud,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Like {
+    /// OpenStack Nova 34.0.0
+    Nova,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArgument {
+    /// ISO 9660 with Joliet and Rock Ridge: a CD-ROM
+    Iso9660,
+    /// FAT: a disk
+    Vfat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LayoutArgument {
+    /// As small as the content allows
+    Exact,
+    /// Nova's: always 64 MiB, FAT16
+    Nova,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArguments {
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
+
+    /// Where to write the drive; `-` writes to standard output
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+
+    /// Filesystem of the drive [default: option config_drive_format, which is iso9660]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<FormatArgument>,
+
+    /// Size and layout of a VFAT drive [default: exact; nova with --like nova]
+    #[arg(long, value_enum, value_name = "LAYOUT")]
+    pub(crate) vfat_layout: Option<LayoutArgument>,
+
+    /// Do not wait until the drive is on stable storage (it may be lost in a power cut)
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderArguments {
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
+
+    #[command(flatten)]
+    pub(crate) what: RenderTarget,
+
+    /// Print the list of what was written as JSON; with --list, the list of paths
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RenderTarget {
+    /// Write the whole tree of the dialect into this new or empty directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) tree: Option<PathBuf>,
+
+    /// Print one document, such as `openstack/latest/meta_data.json`
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Option<String>,
+
+    /// Print the paths of all documents in the order of writing
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The drive image
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) drive: PathBuf,
+
+    /// Print one document's bytes instead
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Option<String>,
+
+    /// Print as JSON
+    #[arg(long, conflicts_with = "path")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// Write a page for each command into this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: Option<PathBuf>,
+}

@@ -1,0 +1,182 @@
+//! `christen drive build`: from a description to a drive.
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use christen_configdrive::output::{self as file, Durability};
+use christen_configdrive::{Sink, Timestamp, Tree, WriterSink, iso9660, vfat};
+use christen_instance::Document;
+use christen_instance::settings::DriveFormat;
+
+use crate::args::{BuildArguments, FormatArgument, LayoutArgument};
+use crate::failure::{Failure, Outcome};
+use crate::identity::Identity;
+use crate::output;
+
+/// What Nova calls itself in its drives (`nova/version.py`).
+const NOVA_PUBLISHER: &str = "OpenStack Nova 34.0.0";
+const PUBLISHER: &str = concat!("christen ", env!("CARGO_PKG_VERSION"));
+
+pub(crate) fn run(arguments: &BuildArguments) -> Outcome {
+    let to_stdout = arguments.output == Path::new("-");
+    if to_stdout && arguments.json {
+        return Err(
+            Failure::usage("`--json` and `--output -` both want standard output")
+                .hint("write the drive to a file, or leave out `--json`"),
+        );
+    }
+    let mut identity = Identity::load(&arguments.identity)?;
+    let documents = identity.documents()?;
+    let drive = Planned::new(arguments, &identity, &documents)?;
+    let failed = |error: christen_configdrive::Error| cannot_build(&arguments.output, &error);
+    let size_bytes = if to_stdout {
+        let mut sink = WriterSink::new(io::stdout().lock());
+        let size_bytes = drive.write(&mut sink).map_err(failed)?;
+        drop(sink.finish().map_err(|error| {
+            Failure::changed("cannot write all of the drive to standard output").because(&error)
+        })?);
+        size_bytes
+    } else {
+        let durability = if arguments.no_sync {
+            Durability::Unsynced
+        } else {
+            Durability::Synced
+        };
+        file::create(&arguments.output, durability, |sink| drive.write(sink)).map_err(failed)?
+    };
+    tell(arguments, &drive, size_bytes)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A drive that is known in every detail and not yet written.
+struct Planned<'a> {
+    tree: Tree,
+    documents: &'a [Document],
+    filesystem: Filesystem,
+}
+
+enum Filesystem {
+    Iso9660(iso9660::Options),
+    Vfat(vfat::Options),
+}
+
+impl<'a> Planned<'a> {
+    fn new(
+        arguments: &BuildArguments,
+        identity: &Identity,
+        documents: &'a [Document],
+    ) -> Result<Self, Failure> {
+        let mut tree = Tree::new();
+        for document in documents {
+            tree.add_file(&document.path, document.content.clone())
+                .map_err(|error| cannot_build(&arguments.output, &error))?;
+        }
+        let label = identity.dialect.label();
+        let time = Timestamp {
+            seconds: identity.time.as_second(),
+            // A time before 1970 has negative parts; what lies under a second is dropped then.
+            nanoseconds: u32::try_from(identity.time.subsec_nanosecond()).unwrap_or(0),
+        };
+        let filesystem = match format(arguments, identity) {
+            FormatArgument::Iso9660 => {
+                let mut options = iso9660::Options::new(label, time);
+                options.publisher_id = if identity.like_nova {
+                    NOVA_PUBLISHER.to_owned()
+                } else {
+                    PUBLISHER.to_owned()
+                };
+                Filesystem::Iso9660(options)
+            }
+            FormatArgument::Vfat => {
+                let mut options = vfat::Options::new(label, time);
+                options.layout = match arguments.vfat_layout {
+                    Some(LayoutArgument::Nova) => vfat::Layout::Nova64MiB,
+                    None if identity.like_nova => vfat::Layout::Nova64MiB,
+                    Some(LayoutArgument::Exact) | None => vfat::Layout::Exact,
+                };
+                Filesystem::Vfat(options)
+            }
+        };
+        Ok(Self {
+            tree,
+            documents,
+            filesystem,
+        })
+    }
+
+    fn write(&self, sink: &mut dyn Sink) -> Result<u64, christen_configdrive::Error> {
+        match &self.filesystem {
+            Filesystem::Iso9660(options) => {
+                Ok(iso9660::write(&self.tree, options, sink)?.size_bytes)
+            }
+            Filesystem::Vfat(options) => Ok(vfat::write(&self.tree, options, sink)?.size_bytes),
+        }
+    }
+
+    fn format(&self) -> &'static str {
+        match self.filesystem {
+            Filesystem::Iso9660(_) => "iso9660",
+            Filesystem::Vfat(_) => "vfat",
+        }
+    }
+}
+
+fn format(arguments: &BuildArguments, identity: &Identity) -> FormatArgument {
+    arguments
+        .format
+        .unwrap_or(match identity.settings.config_drive_format {
+            DriveFormat::Iso9660 => FormatArgument::Iso9660,
+            DriveFormat::Vfat => FormatArgument::Vfat,
+        })
+}
+
+fn cannot_build(output: &Path, error: &christen_configdrive::Error) -> Failure {
+    use christen_configdrive::Error;
+    let failure = if output == Path::new("-") {
+        Failure::changed("cannot write all of the drive to standard output")
+    } else {
+        Failure::unchanged(format!(
+            "cannot build `{}`: it is as it was before",
+            output.display()
+        ))
+    };
+    let failure = failure.because(error);
+    match error {
+        Error::NotRegular { .. } => {
+            failure.hint("give a new name, or `--output -` and redirect it yourself")
+        }
+        _ => failure,
+    }
+}
+
+fn tell(arguments: &BuildArguments, drive: &Planned<'_>, size_bytes: u64) -> Result<(), Failure> {
+    if arguments.json {
+        let documents = drive
+            .documents
+            .iter()
+            .map(|document| {
+                output::object([
+                    ("path", document.path.as_str().into()),
+                    ("size_bytes", output::number(document.content.len() as u64)),
+                ])
+            })
+            .collect::<Vec<_>>();
+        return output::json(&output::object([
+            (
+                "output",
+                arguments.output.to_string_lossy().into_owned().into(),
+            ),
+            ("format", drive.format().into()),
+            ("size_bytes", output::number(size_bytes)),
+            ("documents", documents.into()),
+        ]));
+    }
+    output::note(&format!(
+        "wrote {} ({}, {} documents, {size_bytes} bytes)",
+        arguments.output.display(),
+        drive.format(),
+        drive.documents.len(),
+    ));
+    Ok(())
+}

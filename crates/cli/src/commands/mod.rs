@@ -1,0 +1,22 @@
+//! One file a command.
+
+mod completions;
+mod drive;
+mod man;
+mod render;
+mod schema;
+
+use crate::args::{Arguments, Command, DriveCommand};
+use crate::failure::Outcome;
+
+/// Runs one command.
+pub(crate) fn run(arguments: Arguments) -> Outcome {
+    match arguments.command {
+        Command::Drive(DriveCommand::Build(arguments)) => drive::build::run(&arguments),
+        Command::Drive(DriveCommand::Show(arguments)) => drive::show::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
+        Command::Schema => schema::run(),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
+    }
+}

@@ -1,0 +1,122 @@
+//! How a command ends badly: the message, the hint and the exit status.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+/// Exit statuses, by the table in the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Failed; whatever was to be written is as it was before.
+    Unchanged = 1,
+    /// The command line or the input is wrong; nothing was tried.
+    Usage = 2,
+    /// Failed; the target may have changed, and the message says how.
+    Changed = 3,
+}
+
+/// A failed command, ready to be told.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: Status,
+    message: String,
+    details: Vec<String>,
+    hint: Option<String>,
+}
+
+/// What a command returns.
+pub(crate) type Outcome = Result<ExitCode, Failure>;
+
+impl Failure {
+    /// A failure that left the target as it was.
+    pub(crate) fn unchanged(message: impl Into<String>) -> Self {
+        Self::with_status(Status::Unchanged, message)
+    }
+
+    /// A mistake in the arguments or the input.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::with_status(Status::Usage, message)
+    }
+
+    /// A failure after which the target may have changed.
+    pub(crate) fn changed(message: impl Into<String>) -> Self {
+        Self::with_status(Status::Changed, message)
+    }
+
+    fn with_status(status: Status, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            details: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// Adds the chain of causes, one line each. This is the one place that walks it.
+    pub(crate) fn because(mut self, error: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // A wrapper may repeat its cause word for word; saying it once is enough.
+            if self.details.last() != Some(&text) {
+                self.details.push(text);
+            }
+            next = cause.source();
+        }
+        self
+    }
+
+    /// Adds a line of explanation.
+    pub(crate) fn detail(mut self, line: impl Into<String>) -> Self {
+        self.details.push(line.into());
+        self
+    }
+
+    /// Adds what the user can do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The text for standard error, with a final newline.
+    pub(crate) fn render(&self) -> String {
+        let mut text = format!("error: {}\n", self.message);
+        for detail in &self.details {
+            for line in detail.lines() {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+        if let Some(hint) = &self.hint {
+            let _ = writeln!(text, "hint: {hint}");
+        }
+        text
+    }
+
+    /// The process's exit status.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.status as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the superblock is damaged")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn causes_are_told_one_line_each_and_the_hint_last() {
+        let failure = Failure::unchanged("cannot read `a.img`")
+            .because(&Outer(std::io::Error::other("magic is 0")))
+            .hint("make it again");
+        assert_eq!(
+            failure.render(),
+            "error: cannot read `a.img`\n  the superblock is damaged\n  magic is 0\n\
+             hint: make it again\n"
+        );
+        assert_eq!(failure.exit_code(), ExitCode::from(1));
+    }
+}
