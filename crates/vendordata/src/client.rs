@@ -129,6 +129,9 @@ fn agent(authorities: &[Certificate<'static>], limits: &Limits) -> Agent {
         // would then send user data to a third party.
         .proxy(None)
         .http_status_as_error(false)
+        // A service may close a connection after any answer, and a question sent into the
+        // closing is lost. A few targets are not worth that.
+        .max_idle_connections(0)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .timeout_connect(limits.connect)
