@@ -16,7 +16,9 @@
 //! ```
 
 mod content;
+pub mod diff;
 mod error;
+pub mod extract;
 pub mod iso9660;
 pub mod output;
 pub mod read;
@@ -26,7 +28,9 @@ pub mod tree;
 pub mod verify;
 pub mod vfat;
 
+pub use diff::diff;
 pub use error::{Error, Format};
+pub use extract::extract;
 pub use read::{Drive, Entry, EntryKind, View};
 pub use sink::{FileSink, Medium, Sink, WriterSink};
 pub use time::Timestamp;

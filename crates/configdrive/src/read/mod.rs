@@ -7,6 +7,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 mod collect;
+pub(crate) mod content;
 mod drive;
 mod entry;
 mod error;
