@@ -40,6 +40,8 @@ pub(crate) enum DriveCommand {
     Build(BuildArguments),
     /// Show what a drive is and what is on it
     Show(ShowArguments),
+    /// Check a drive: structure, label, documents and their references
+    Verify(VerifyArguments),
 }
 
 /// Which instance, and how its documents are made.
@@ -180,6 +182,25 @@ pub(crate) struct ShowArguments {
 
     /// Print as JSON
     #[arg(long, conflicts_with = "path")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The drive image
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) drive: PathBuf,
+
+    /// Whose documents it should carry [default: told by the label, then by the tree]
+    #[arg(long, value_enum)]
+    pub(crate) dialect: Option<DialectArgument>,
+
+    /// Fail on warnings too
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Print as JSON
+    #[arg(long)]
     pub(crate) json: bool,
 }
 

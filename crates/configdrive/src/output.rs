@@ -43,7 +43,21 @@ pub fn create<T, E: From<Error>>(
     durability: Durability,
     write: impl FnOnce(&mut FileSink) -> Result<T, E>,
 ) -> Result<T, E> {
-    create_on(&Host, target, durability, write)
+    create_checked(target, durability, write, |_| Ok(()))
+}
+
+/// Like [`create`], and lets `check` read what was written before it takes its place.
+///
+/// # Errors
+///
+/// Those of [`create`], and of `check`: then the target is untouched.
+pub fn create_checked<T, E: From<Error>>(
+    target: &Path,
+    durability: Durability,
+    write: impl FnOnce(&mut FileSink) -> Result<T, E>,
+    check: impl FnOnce(&File) -> Result<(), E>,
+) -> Result<T, E> {
+    create_on(&Host, target, durability, write, check)
 }
 
 /// The steps that a filesystem takes part in; replaced in tests, where each one fails in turn.
@@ -64,6 +78,7 @@ impl Filesystem for Host {
 
     fn create_new(&self, path: &Path) -> io::Result<File> {
         OpenOptions::new()
+            .read(true)
             .write(true)
             .create_new(true)
             .mode(MODE)
@@ -103,6 +118,7 @@ fn create_on<F: Filesystem, T, E: From<Error>>(
     target: &Path,
     durability: Durability,
     write: impl FnOnce(&mut FileSink<F::File>) -> Result<T, E>,
+    check: impl FnOnce(&F::File) -> Result<(), E>,
 ) -> Result<T, E> {
     let failed = |step, path: &Path| {
         let path = path.to_owned();
@@ -122,6 +138,7 @@ fn create_on<F: Filesystem, T, E: From<Error>>(
     let mut sink = FileSink::new(file);
     let value = write(&mut sink)?;
     let file = sink.finish().map_err(failed("write", target))?;
+    check(&file)?;
     if durability == Durability::Synced {
         filesystem.sync(&file).map_err(failed("sync", target))?;
     }
@@ -305,7 +322,7 @@ mod tests {
                 left: Rc::new(Cell::new(let_through)),
             };
             let result: Result<(), Error> =
-                create_on(&filesystem, &target, Durability::Synced, fill);
+                create_on(&filesystem, &target, Durability::Synced, fill, |_| Ok(()));
             let Err(error) = result else {
                 break;
             };
@@ -331,6 +348,27 @@ mod tests {
         let written = fs::read(&target).unwrap();
         assert_eq!(written.len(), (5 << 20) + 3);
         assert_eq!(&written[4 << 20..(4 << 20) + 3], b"end");
+    }
+
+    #[test]
+    fn a_failed_check_leaves_the_target_alone() {
+        let directory = TempDir::new();
+        let target = directory.path().join("drive.iso");
+        fs::write(&target, "old").unwrap();
+        let result = create_checked(
+            &target,
+            Durability::Synced,
+            |sink| sink.write_all(b"new").map_err(Error::Write),
+            |file| {
+                let mut written = [0; 3];
+                std::os::unix::fs::FileExt::read_exact_at(file, &mut written, 0).unwrap();
+                assert_eq!(&written, b"new");
+                Err(Error::Write(io::ErrorKind::InvalidData.into()))
+            },
+        );
+        assert!(result.is_err());
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        assert_eq!(names(directory.path()), ["drive.iso"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use christen_configdrive::{Sink, Timestamp, Tree, WriterSink, iso9660, vfat};
 use christen_instance::Document;
 use christen_instance::settings::DriveFormat;
 
+use super::read_back::{self, ReadBackError};
 use crate::args::{BuildArguments, FormatArgument, LayoutArgument};
 use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
@@ -43,7 +44,19 @@ pub(crate) fn run(arguments: &BuildArguments) -> Outcome {
         } else {
             Durability::Synced
         };
-        file::create(&arguments.output, durability, |sink| drive.write(sink)).map_err(failed)?
+        file::create_checked(
+            &arguments.output,
+            durability,
+            |sink| Ok(drive.write(sink)?),
+            |written| read_back::check(written, &documents),
+        )
+        .map_err(|error| match error {
+            ReadBackError::Drive(error) => failed(error),
+            ReadBackError::Differs { .. } => {
+                Failure::unchanged(format!("cannot build `{}`", arguments.output.display()))
+                    .because(&error)
+            }
+        })?
     };
     tell(arguments, &drive, size_bytes)?;
     Ok(ExitCode::SUCCESS)

@@ -2,4 +2,6 @@
 
 pub(crate) mod build;
 mod open;
+mod read_back;
 pub(crate) mod show;
+pub(crate) mod verify;
