@@ -12,6 +12,7 @@
 //! ```
 
 pub mod cache;
+pub mod cloud_init;
 pub mod guest;
 pub mod python;
 pub mod temp;

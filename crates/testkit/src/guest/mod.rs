@@ -8,7 +8,7 @@
 mod cpio;
 mod inspect;
 mod qemu;
-mod recipe;
+pub(crate) mod recipe;
 
 pub use inspect::{DriveFile, Entry, GuestDrive, GuestView, Medium, View, inspect_drives};
 

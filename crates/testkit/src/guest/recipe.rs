@@ -9,14 +9,14 @@ use std::process::Command;
 use crate::cache;
 
 /// The release that guests are made of, whatever the host runs.
-pub(super) const RELEASE: &str = "bookworm";
+pub(crate) const RELEASE: &str = "bookworm";
 
 /// Returns the directory that `make` fills, making it if no earlier run has.
 ///
 /// `ingredients` is all that decides the outcome; another text is another artefact. The
 /// directory appears under its name only when it is whole, so a run that was cut leaves
 /// nothing that a later one would take for finished, and two runs at a time make it once.
-pub(super) fn cached(
+pub(crate) fn cached(
     name: &str,
     ingredients: &[&str],
     make: impl FnOnce(&Path) -> io::Result<()>,
@@ -43,7 +43,7 @@ pub(super) fn cached(
 }
 
 /// Runs a command of a recipe; what it says is shown only if it fails.
-pub(super) fn run(command: &mut Command) -> io::Result<()> {
+pub(crate) fn run(command: &mut Command) -> io::Result<()> {
     let output = command
         .env("LC_ALL", "C.UTF-8")
         .output()
