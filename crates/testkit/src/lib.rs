@@ -17,5 +17,6 @@ pub mod guest;
 pub mod python;
 pub mod temp;
 pub mod tools;
+pub mod trees;
 
 pub use temp::TempDir;

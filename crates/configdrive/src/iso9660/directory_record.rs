@@ -16,15 +16,31 @@ const FIXED_BYTES: usize = 33;
 const DIRECTORY: u8 = 0x02;
 const MULTI_EXTENT: u8 = 0x80;
 
+/// Where a directory stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    pub(super) sector: u32,
+    pub(super) length_bytes: u32,
+    /// Length of the continuation areas right behind it. libarchive reads front to back, and has to have read a
+    /// directory's name before it comes to the directory.
+    continuation_bytes: u32,
+}
+
+impl Place {
+    fn continuation_sector(self) -> u32 {
+        self.sector + self.length_bytes.div_ceil(SECTOR_BYTES as u32)
+    }
+}
+
 /// Where the parts of one tree of an image stand.
 #[derive(Debug, Default)]
 pub(super) struct Locations {
-    /// First sector and length in bytes of each directory.
-    pub(super) directories: Vec<(u32, u32)>,
-    continuation_bytes: u64,
-    continuation_sector: u32,
+    /// By number of the directory.
+    pub(super) directories: Vec<Place>,
     /// First sector of each file, by entry.
     pub(super) files: Vec<u32>,
+    /// The sector after the last directory.
+    pub(super) end_sector: u32,
 }
 
 impl Locations {
@@ -35,17 +51,13 @@ impl Locations {
         take: &mut impl FnMut(u64) -> Result<u32, Error>,
     ) -> Result<(), Error> {
         for number in placement {
-            let (sector, length) = &mut self.directories[*number as usize];
-            *sector = take(u64::from(*length))?;
+            let place = &mut self.directories[*number as usize];
+            // Both are whole sectors, or the second one is the last.
+            place.sector =
+                take(u64::from(place.length_bytes) + u64::from(place.continuation_bytes))?;
         }
-        self.continuation_sector = take(self.continuation_bytes)?;
+        self.end_sector = take(0)?;
         Ok(())
-    }
-
-    /// Returns the sector after the last one.
-    pub(super) fn end_sector(&self) -> u32 {
-        // `place` was given sectors that fit, so their end does.
-        self.continuation_sector + self.continuation_bytes.div_ceil(SECTOR_BYTES) as u32
     }
 }
 
@@ -83,39 +95,41 @@ impl<'a> Writer<'a> {
     /// Returns how long everything is, by writing it with every place 0: lengths do not depend on places.
     pub(super) fn measure(&self) -> Locations {
         let locations = Locations {
-            directories: vec![(0, 0); self.hierarchy.directories.len()],
+            directories: vec![Place::default(); self.hierarchy.directories.len()],
             files: vec![0; self.tree.len() + 1],
             ..Locations::default()
         };
         let mut run = Run::new(&locations);
         let mut scratch = Vec::new();
-        let mut directories = vec![(0, 0); self.hierarchy.directories.len()];
+        let mut directories = vec![Place::default(); self.hierarchy.directories.len()];
         for number in &self.hierarchy.placement {
             scratch.clear();
             self.directory(*number, &mut run, &mut scratch);
-            directories[*number as usize].1 = scratch.len() as u32;
+            let place = &mut directories[*number as usize];
+            place.length_bytes = scratch.len() as u32;
+            place.continuation_bytes = run.continuation.bytes.len() as u32;
         }
         Locations {
             directories,
-            continuation_bytes: run.continuation.bytes.len() as u64,
             ..Locations::default()
         }
     }
 
-    /// Appends every directory and the continuation areas.
+    /// Appends every directory, each with its continuation areas.
     pub(super) fn write(&self, locations: &Locations, out: &mut Vec<u8>) {
         let mut run = Run::new(locations);
         for number in &self.hierarchy.placement {
             self.directory(*number, &mut run, out);
+            out.extend_from_slice(&run.continuation.bytes);
+            pad(out);
         }
-        out.extend_from_slice(&run.continuation.bytes);
-        pad(out);
     }
 
     /// Appends one directory, filled up to a sector.
     fn directory(&self, number: u32, run: &mut Run<'_>, out: &mut Vec<u8>) {
         let directory = &self.hierarchy.directories[number as usize];
         let own = run.locations.directories[number as usize];
+        run.continuation.clear(own.continuation_sector());
         let role = match number {
             0 => Role::Root,
             _ => Role::Itself,
@@ -126,7 +140,7 @@ impl<'a> Writer<'a> {
         let role = match directory.entry {
             Some(entry) if directory.moved => {
                 let parent = self.hierarchy.number(self.tree.parent(entry));
-                Role::MovedParent(run.locations.directories[parent as usize].0)
+                Role::MovedParent(run.locations.directories[parent as usize].sector)
             }
             _ => Role::Itself,
         };
@@ -151,12 +165,12 @@ impl<'a> Writer<'a> {
                     self.fields(
                         Some(entry),
                         self.hierarchy.directories[child].subdirectories + 2,
-                        Role::Placeholder(self.tree.name(entry), place.0),
+                        Role::Placeholder(self.tree.name(entry), place.sector),
                         run,
                     );
                     // Readers without Rock Ridge see an empty file, which has no place of its own.
                     self.record(
-                        run.locations.end_sector(),
+                        run.locations.end_sector,
                         0,
                         0,
                         identifier,
@@ -175,7 +189,7 @@ impl<'a> Writer<'a> {
     fn directory_record(
         &self,
         directory: &Directory,
-        (sector, length): (u32, u32),
+        place: Place,
         identifier: &[u8],
         role: Role<'_>,
         run: &mut Run<'_>,
@@ -183,8 +197,8 @@ impl<'a> Writer<'a> {
     ) {
         self.fields(directory.entry, directory.subdirectories + 2, role, run);
         self.record(
-            sector,
-            length,
+            place.sector,
+            place.length_bytes,
             DIRECTORY,
             identifier,
             directory.entry,
@@ -264,12 +278,8 @@ impl<'a> Writer<'a> {
     ) {
         let named = (FIXED_BYTES + identifier.len()).next_multiple_of(2);
         run.inline.clear();
-        run.continuation.place(
-            &run.fields,
-            MAX_RECORD_BYTES - named,
-            run.locations.continuation_sector,
-            &mut run.inline,
-        );
+        run.continuation
+            .place(&run.fields, MAX_RECORD_BYTES - named, &mut run.inline);
         let total = (named + run.inline.len()).next_multiple_of(2);
         let sector_bytes = SECTOR_BYTES as usize;
         if out.len() % sector_bytes + total > sector_bytes {

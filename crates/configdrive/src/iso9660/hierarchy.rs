@@ -157,9 +157,9 @@ impl Hierarchy {
             let name = match view {
                 View::Plain => {
                     let name = String::from_utf8_lossy(bytes);
-                    let trailing = !tree.name(entry).ends_with('.') && !tree.is_directory(entry);
+                    // Readers drop the dot of a name without extension, whoever put it there.
                     match name.strip_suffix('.') {
-                        Some(name) if trailing => name.to_owned(),
+                        Some(name) if !tree.is_directory(entry) => name.to_owned(),
                         _ => name.into_owned(),
                     }
                 }

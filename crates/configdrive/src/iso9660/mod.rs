@@ -307,8 +307,8 @@ impl Layout {
     /// Returns everything before the first file.
     fn metadata(&self, tree: &Tree, options: &Options) -> Vec<u8> {
         let end = match &self.joliet_locations {
-            Some(locations) => locations.end_sector(),
-            None => self.plain_locations.end_sector(),
+            Some(locations) => locations.end_sector,
+            None => self.plain_locations.end_sector,
         };
         let size = u64::from(end) * SECTOR_BYTES;
         let mut out = Vec::with_capacity(size as usize);

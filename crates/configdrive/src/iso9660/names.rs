@@ -127,6 +127,11 @@ pub(super) fn plain(
         _ => b'_',
     };
     buffer.extend(bytes[..stem_kept].iter().enumerate().map(map));
+    if directory && buffer.last() == Some(&b'.') {
+        // Readers drop a dot at the end.
+        buffer.pop();
+        buffer.push(b'_');
+    }
     let mut unchanged = buffer.len();
     if let Some(dot) = dot
         && (extension_kept > 0 || !rules.omit_trailing_dot)
@@ -145,7 +150,8 @@ pub(super) fn plain(
     }
     let reason = if stem_kept < stem || extension_kept < extension {
         Some(Reason::Length)
-    } else if buffer[start..unchanged] != *bytes {
+    } else if buffer[start..unchanged] != *bytes || (!directory && name.ends_with('.')) {
+        // Readers drop a dot at the end.
         Some(Reason::Characters)
     } else {
         None
@@ -436,6 +442,7 @@ mod tests {
         for (name, expected) in [
             ("2012-08-10", "2012_08_10"),
             (".hid", ".hid"),
+            ("dir.", "dir_"),
             ("a-b.c.d", "a_b.c.d"),
             (
                 "long-directory-name-that-is-more-than-31.characters",

@@ -30,16 +30,16 @@ pub(super) fn length(hierarchy: &Hierarchy) -> u64 {
 /// |      8 |      | identifier, a zero after an odd length  |
 pub(super) fn write(out: &mut Vec<u8>, hierarchy: &Hierarchy, locations: &Locations) {
     for big_endian in [false, true] {
-        for (directory, (sector, _)) in hierarchy.directories.iter().zip(&locations.directories) {
+        for (directory, place) in hierarchy.directories.iter().zip(&locations.directories) {
             let identifier = identifier(hierarchy, directory);
             // The hierarchy has at most 65,535 directories.
             let parent = directory.parent as u16 + 1;
             out.extend_from_slice(&[identifier.len() as u8, 0]);
             if big_endian {
-                out.extend_from_slice(&sector.to_be_bytes());
+                out.extend_from_slice(&place.sector.to_be_bytes());
                 out.extend_from_slice(&parent.to_be_bytes());
             } else {
-                out.extend_from_slice(&sector.to_le_bytes());
+                out.extend_from_slice(&place.sector.to_le_bytes());
                 out.extend_from_slice(&parent.to_le_bytes());
             }
             out.extend_from_slice(identifier);

@@ -166,6 +166,9 @@ fn name(out: &mut Vec<u8>, name: &str) {
 }
 
 /// SL (RRIP §4.1.3): the target, part by part, in as many fields as it takes.
+///
+/// Between two parts in different fields Linux puts a slash and libarchive does not, so a field that is continued
+/// ends with a part that is continued: an empty one, if need be, which both take for nothing.
 fn link(out: &mut Vec<u8>, target: &str) {
     const CONTINUES: u8 = 0x01;
     const CURRENT: u8 = 0x02;
@@ -178,6 +181,7 @@ fn link(out: &mut Vec<u8>, target: &str) {
         out[field + 2] = (out.len() - field) as u8;
         out[field + 4] = more;
     };
+    let mut after_root = true;
     let mut parts = target.split('/').peekable();
     while let Some(part) = parts.next() {
         let last = parts.peek().is_none();
@@ -190,10 +194,14 @@ fn link(out: &mut Vec<u8>, target: &str) {
             _ => (0, part),
         };
         let mut text = text.as_bytes();
+        let mut whole = true;
         loop {
-            // A piece of a part takes two bytes and at least one of text, if it has any.
-            let room = MAX_FIELD_BYTES - (out.len() - field);
+            // A piece of a part takes two bytes and at least one of text, if it has any; two are for an empty part.
+            let room = (MAX_FIELD_BYTES - 2).saturating_sub(out.len() - field);
             if room < 2 + text.len().min(1) {
+                if whole && !after_root {
+                    out.extend_from_slice(&[CONTINUES, 0]);
+                }
                 close(out, field, CONTINUES);
                 field = out.len();
                 out.extend_from_slice(&[b'S', b'L', 0, 1, 0]);
@@ -204,31 +212,34 @@ fn link(out: &mut Vec<u8>, target: &str) {
             out.extend_from_slice(&[flag | more, piece.len() as u8]);
             out.extend_from_slice(piece);
             text = rest;
+            whole = false;
             if text.is_empty() {
                 break;
             }
         }
+        after_root = flag == ROOT;
     }
     close(out, field, 0);
 }
 
-/// The continuation areas of one tree of an image (SUSP §5.1), end to end.
+/// The continuation areas of one directory (SUSP §5.1), end to end.
 ///
 /// Linux reads an area in one block (`fs/isofs/rock.c`, `rock_continue`), so none crosses a sector's end.
 #[derive(Debug, Default)]
 pub(super) struct Continuation {
     pub(super) bytes: Vec<u8>,
+    first_sector: u32,
 }
 
 impl Continuation {
+    /// Begins the areas of another directory.
+    pub(super) fn clear(&mut self, first_sector: u32) {
+        self.bytes.clear();
+        self.first_sector = first_sector;
+    }
+
     /// Puts as many fields into `inline` as there is room for, and the rest into areas that fields CE lead to.
-    pub(super) fn place(
-        &mut self,
-        fields: &[u8],
-        room: usize,
-        first_sector: u32,
-        inline: &mut Vec<u8>,
-    ) {
+    pub(super) fn place(&mut self, fields: &[u8], room: usize, inline: &mut Vec<u8>) {
         if fields.len() <= room {
             inline.extend_from_slice(fields);
             return;
@@ -246,7 +257,8 @@ impl Continuation {
             // A sector that does not fit was refused when the image was laid out.
             both_endian_32(
                 &mut ce,
-                first_sector.wrapping_add((start as u64 / SECTOR_BYTES) as u32),
+                self.first_sector
+                    .wrapping_add((start as u64 / SECTOR_BYTES) as u32),
             );
             both_endian_32(&mut ce, (start as u64 % SECTOR_BYTES) as u32);
             both_endian_32(&mut ce, length as u32);

@@ -1,5 +1,6 @@
 //! Volume descriptors: the primary one, Joliet's supplementary one and the terminator (ECMA-119 §8).
 
+use super::directory_record::Place;
 use super::{Options, Tables, both_endian_16, both_endian_32, pad};
 use crate::{Error, Timestamp};
 
@@ -111,7 +112,7 @@ pub(super) fn write(
     kind: Kind,
     sectors: u32,
     tables: Tables,
-    (root_sector, root_length): (u32, u32),
+    root: Place,
 ) {
     let start = out.len();
     head(
@@ -140,8 +141,8 @@ pub(super) fn write(
     out.extend_from_slice(&tables.big_endian.to_be_bytes());
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&[34, 0]);
-    both_endian_32(out, root_sector);
-    both_endian_32(out, root_length);
+    both_endian_32(out, root.sector);
+    both_endian_32(out, root.length_bytes);
     out.extend_from_slice(&super::short_time(options.time));
     out.extend_from_slice(&[2, 0, 0]);
     both_endian_16(out, 1);
