@@ -305,7 +305,10 @@ impl<'a> OpenStack<'a> {
         if let Some(encoded) = &self.network_data {
             return Ok(encoded.clone());
         }
-        let encoded = json::encode(&network_data::network_data(self.instance)?);
+        let encoded = json::encode(&network_data::network_data(
+            self.instance,
+            self.context.like_nova,
+        )?);
         Ok(self.network_data.insert(encoded).clone())
     }
 

@@ -22,7 +22,10 @@ const EXPOSED_VIF_TYPES: [&str; 8] = [
 ];
 
 /// Makes the document. Without any NIC it is an empty object.
-pub(super) fn network_data(instance: &Instance) -> Result<Value, Error> {
+///
+/// Nova describes a subnet only when the NIC has an address in it. Unless `like_nova`, so is
+/// one in which the guest has to ask for its address (`dhcp: true` in a description).
+pub(super) fn network_data(instance: &Instance, like_nova: bool) -> Result<Value, Error> {
     let nics = instance.network.as_deref().unwrap_or_default();
     if nics.is_empty() {
         return Ok(Value::Object(Vec::new()));
@@ -41,7 +44,9 @@ pub(super) fn network_data(instance: &Instance) -> Result<Value, Error> {
         };
         links.push(link(nic, &id));
         for (family, found) in [("ipv4", families.ipv4), ("ipv6", families.ipv6)] {
-            let Some((subnet, cidr)) = found.filter(|(subnet, _)| !subnet.ips.is_empty()) else {
+            let described =
+                |subnet: &Subnet| !subnet.ips.is_empty() || (!like_nova && is_asked_for(subnet));
+            let Some((subnet, cidr)) = found.filter(|(subnet, _)| described(subnet)) else {
                 continue;
             };
             networks.push(network(Entry {
@@ -104,6 +109,13 @@ fn mtu(nic: &Nic) -> Value {
     }
 }
 
+/// Whether the guest learns its address on the subnet itself.
+fn is_asked_for(subnet: &Subnet) -> bool {
+    subnet.dhcp_server.is_some()
+        || subnet.enable_dhcp == Some(true)
+        || subnet.ipv6_address_mode.is_some()
+}
+
 /// What an entry of `networks` is made of.
 struct Entry<'a> {
     /// Number of the entry, from 0.
@@ -132,20 +144,21 @@ fn network(entry: Entry<'_>) -> Result<Value, Error> {
     let network = nic.network.as_ref();
     let network_id = Value::from(network.and_then(|network| network.id.as_deref()));
 
-    let kind = match subnet.ipv6_address_mode.as_deref() {
-        Some(mode) => format!("{family}_{mode}"),
-        None if subnet.dhcp_server.is_some() || subnet.enable_dhcp == Some(true) => {
-            return Ok(object([
-                ("id", id.into()),
-                ("type", format!("{family}_dhcp").into()),
-                ("link", link.into()),
-                ("network_id", network_id),
-            ]));
-        }
-        None => family.to_owned(),
+    let (kind, short) = match subnet.ipv6_address_mode.as_deref() {
+        Some(mode) => (format!("{family}_{mode}"), subnet.ips.is_empty()),
+        None if is_asked_for(subnet) => (format!("{family}_dhcp"), true),
+        None => (family.to_owned(), false),
     };
+    if short {
+        return Ok(object([
+            ("id", id.into()),
+            ("type", kind.into()),
+            ("link", link.into()),
+            ("network_id", network_id),
+        ]));
+    }
 
-    // The caller has seen that there is one.
+    // The caller has seen that there is one, where it is not asked for.
     let ip = subnet.ips.first();
     let address = ip.map(|ip| ip.address.as_str());
     let netmask = match ip.map(|ip| Netmask::for_address(ip, cidr)) {
