@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::failure::Failure;
 
 /// The variable of <https://reproducible-builds.org/specs/source-date-epoch/>.
-const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
+pub(crate) const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// Resolves `--time`, the environment and the clock, in this order.
 pub(crate) fn resolve(time: Option<&str>) -> Result<Timestamp, Failure> {

@@ -6,10 +6,13 @@
 mod args;
 mod clock;
 mod commands;
+mod destination;
 mod failure;
 mod host_files;
 mod identity;
+mod image_time;
 mod limits;
+pub mod mkisofs;
 mod new_directory;
 mod output;
 mod random;
