@@ -40,6 +40,10 @@ pub(crate) enum DriveCommand {
     Build(BuildArguments),
     /// Show what a drive is and what is on it
     Show(ShowArguments),
+    /// Copy a drive's documents into a new directory
+    Extract(ExtractArguments),
+    /// Compare two drives by the meaning of their documents; exit status 1 when they differ
+    Diff(DiffArguments),
     /// Check a drive: structure, label, documents and their references
     Verify(VerifyArguments),
 }
@@ -182,6 +186,36 @@ pub(crate) struct ShowArguments {
 
     /// Print as JSON
     #[arg(long, conflicts_with = "path")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExtractArguments {
+    /// The drive image
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) drive: PathBuf,
+
+    /// A directory that does not exist or is empty
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+
+    /// Print the list of what was written as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The first drive image
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) before: PathBuf,
+
+    /// The second drive image
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) after: PathBuf,
+
+    /// Print as JSON
+    #[arg(long)]
     pub(crate) json: bool,
 }
 

@@ -15,6 +15,7 @@ mod limits;
 pub mod mkisofs;
 mod new_directory;
 mod output;
+mod progress;
 mod random;
 mod vendordata;
 

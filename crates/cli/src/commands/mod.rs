@@ -14,6 +14,8 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Drive(DriveCommand::Build(arguments)) => drive::build::run(&arguments),
         Command::Drive(DriveCommand::Show(arguments)) => drive::show::run(&arguments),
+        Command::Drive(DriveCommand::Extract(arguments)) => drive::extract::run(&arguments),
+        Command::Drive(DriveCommand::Diff(arguments)) => drive::diff::run(&arguments),
         Command::Drive(DriveCommand::Verify(arguments)) => drive::verify::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
         Command::Schema => schema::run(),

@@ -12,6 +12,7 @@ use super::open;
 use crate::args::{DialectArgument, VerifyArguments};
 use crate::failure::{Failure, Outcome};
 use crate::output;
+use crate::progress::Busy;
 
 pub(crate) fn run(arguments: &VerifyArguments) -> Outcome {
     let path = &arguments.drive;
@@ -27,8 +28,10 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Outcome {
             .filter(fs::Metadata::is_file)
             .map(|metadata| metadata.permissions().mode() & 0o7777),
     };
+    let busy = Busy::new("verifying");
     let report =
         verify::verify(&drive, &options).map_err(|error| open::cannot_read(path, &error))?;
+    drop(busy);
     if arguments.json {
         output::json(&value(&report))?;
     } else {
