@@ -15,6 +15,7 @@ pub mod description;
 pub mod document;
 pub mod ec2;
 mod error;
+pub mod explain;
 mod finding;
 pub mod guest;
 pub mod hostname;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use christen_instance::explain::{Reading, explain};
 use christen_instance::{Context, Secret};
 use christen_instance::{Dialect, Document, Instance, NoCloud, Settings, Value, json, model};
 use christen_testkit::{TempDir, python, tools};
@@ -272,5 +273,131 @@ fn nocloud_and_config_drive_tell_the_same_story() {
         if pair[0].get("network") != Some(&Value::Null) {
             assert_eq!(network(&pair[0]), network(&pair[1]), "{name}: network");
         }
+    }
+}
+
+/// The addresses that a reading promises, without prefix, sorted.
+fn promised(reading: &Reading) -> Vec<String> {
+    let lines = reading.network.iter();
+    let words = lines.flat_map(|line| line.split([' ', ',']));
+    let pairs = words.clone().zip(words.skip(1));
+    let addresses = pairs.filter(|(word, _)| *word == "static");
+    let mut addresses: Vec<String> = addresses
+        .map(|(_, address)| address.split('/').next().unwrap_or(address).to_owned())
+        .collect();
+    addresses.sort();
+    addresses
+}
+
+/// The same from cloud-init's network state.
+fn configured(network: &Value) -> Vec<String> {
+    let Some(Value::Object(interfaces)) = network.get("interfaces") else {
+        return Vec::new();
+    };
+    let mut addresses = Vec::new();
+    for (_, interface) in interfaces {
+        let Some(Value::Array(found)) = interface.get("addresses") else {
+            panic!("an interface has addresses");
+        };
+        let found = found.iter().filter_map(Value::as_str);
+        addresses.extend(found.map(|it| it.split('/').next().unwrap_or(it).to_owned()));
+    }
+    addresses.sort();
+    addresses
+}
+
+#[test]
+fn explain_predicts_what_cloud_init_reads() {
+    let cases = cases();
+    let mut random = Pinned::default();
+    let mut questions = Vec::new();
+    let mut readings = Vec::new();
+    for case in &cases {
+        let mut trees = vec![(Dialect::NoCloud, nocloud(case, &mut random))];
+        trees.extend(openstack(case).map(|tree| (Dialect::OpenStack, tree)));
+        for (dialect, tree) in trees {
+            let reader = match dialect {
+                Dialect::OpenStack => "cloud-init ConfigDrive",
+                Dialect::NoCloud => "cloud-init NoCloud",
+            };
+            let explanation = explain(dialect, &tree);
+            let found: Vec<_> = explanation.readers.iter().filter(|it| it.found).collect();
+            assert!(
+                found.iter().any(|it| it.reader == reader),
+                "{}: {found:?}",
+                case.name
+            );
+            let cloud_init = found
+                .iter()
+                .filter(|it| it.reader.starts_with("cloud-init"));
+            assert_eq!(
+                cloud_init.count(),
+                1,
+                "{}: one datasource takes it",
+                case.name
+            );
+            let mut all = explanation.readers.into_iter();
+            readings.push((&case.name, all.find(|it| it.reader == reader)));
+            questions.push(question(case, dialect, &tree));
+        }
+    }
+    let Some(answers) = ask(questions) else {
+        return;
+    };
+    for ((name, reading), answer) in readings.iter().zip(&answers) {
+        let reading = reading.as_ref().expect("it was found");
+        let name = format!("{name}, {}", reading.reader);
+        assert_eq!(
+            reading.instance_id.as_deref(),
+            Some(text(answer, "instance_id")),
+            "{name}"
+        );
+        assert_eq!(
+            reading.hostname.as_deref(),
+            Some(text(answer, "hostname")),
+            "{name}"
+        );
+        let fqdn = reading.fqdn.as_ref().or(reading.hostname.as_ref());
+        assert_eq!(
+            fqdn.map(String::as_str),
+            Some(text(answer, "fqdn")),
+            "{name}"
+        );
+        let keys = reading.keys.iter().map(|key| Value::from(key.as_str()));
+        let seen = json::encode(answer.get("keys").unwrap_or(&Value::Null)).replace("\\n", "");
+        assert_eq!(json::encode(&Value::Array(keys.collect())), seen, "{name}");
+        let Some(Value::Array(files)) = answer.get("files") else {
+            panic!("{name}: no list of files");
+        };
+        let mut paths: Vec<&str> = reading
+            .files
+            .iter()
+            .filter_map(|it| it.split(", mode").next())
+            .collect();
+        paths.sort_unstable();
+        paths.dedup();
+        let seen: Vec<&str> = files.iter().filter_map(Value::as_str).collect();
+        assert_eq!(paths, seen, "{name}");
+        let network = answer.get("network").unwrap_or(&Value::Null);
+        assert_eq!(
+            promised(reading),
+            configured(network),
+            "{name}: {network:?}"
+        );
+        let fallback = reading
+            .network
+            .iter()
+            .any(|line| line.starts_with("no configuration"));
+        assert_eq!(fallback, *network == Value::Null, "{name}: fallback");
+        let empty = reading
+            .network
+            .iter()
+            .any(|line| line.starts_with("an empty"));
+        let interfaces = network.get("interfaces");
+        assert_eq!(
+            empty,
+            interfaces == Some(&Value::Object(Vec::new())),
+            "{name}: {network:?}"
+        );
     }
 }

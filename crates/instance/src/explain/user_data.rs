@@ -1,0 +1,70 @@
+//! What cloud-init takes user data and vendor data for.
+
+use super::yaml;
+use crate::Value;
+
+/// First lines by which cloud-init knows a part (`cloudinit/handlers/__init__.py`,
+/// `INCLUSION_TYPES_MAP`), in lower case; of two that fit, the longer stands first.
+const KINDS: [(&str, &str); 9] = [
+    ("#include-once", "a list of addresses to fetch, once"),
+    ("#include", "a list of addresses to fetch"),
+    ("#!", "a script, run once late in the first boot"),
+    ("#cloud-config-archive", "an archive of parts"),
+    ("#cloud-config-jsonp", "a cloud-config patch"),
+    ("#cloud-config", "cloud-config"),
+    ("#cloud-boothook", "a script, run early at every boot"),
+    ("#part-handler", "a part handler"),
+    (
+        "## template: jinja",
+        "a Jinja template, rendered and taken by its second line",
+    ),
+];
+
+/// Says what cloud-init makes of the bytes.
+pub(super) fn kind(bytes: &[u8]) -> &'static str {
+    if bytes.is_empty() {
+        return "empty";
+    }
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return "gzip, unpacked and looked at again";
+    }
+    let start = bytes.trim_ascii_start();
+    let start = &start[..start.len().min(64)];
+    let start = String::from_utf8_lossy(start).to_ascii_lowercase();
+    if start.starts_with("content-type:") || start.starts_with("mime-version:") {
+        return "a MIME message of parts";
+    }
+    let known = KINDS.iter().find(|(line, _)| start.starts_with(line));
+    known.map_or(
+        "nothing cloud-init knows: it warns and ignores it",
+        |(_, kind)| kind,
+    )
+}
+
+/// The top-level lists of user data that replace the same lists of vendor data.
+///
+/// cloud-init joins the two with `mergemanydict` (`cloudinit/helpers.py`, `ConfigMerger`),
+/// which keeps the first text or list that it sees and joins mappings; `merge_how` has no
+/// say there.
+pub(super) fn replaced(user_data: &[u8], vendor_data: &[u8]) -> Vec<String> {
+    let lists = |bytes: &[u8]| -> Vec<String> {
+        let document = std::str::from_utf8(bytes)
+            .ok()
+            .filter(|text| {
+                text.starts_with("#cloud-config\n") || text.starts_with("#cloud-config\r")
+            })
+            .and_then(yaml);
+        match document {
+            Some(Value::Object(members)) => members
+                .into_iter()
+                .filter(|(_, value)| !matches!(value, Value::Object(_)))
+                .map(|(name, _)| name)
+                .collect(),
+            _ => Vec::new(),
+        }
+    };
+    let theirs = lists(user_data);
+    let mut ours = lists(vendor_data);
+    ours.retain(|name| theirs.contains(name) && name != "merge_how");
+    ours
+}
