@@ -371,10 +371,10 @@ fn broken_toml() {
     assert!(!text.contains("s3cret"), "{text}");
     let deep = format!("x = {}", "[".repeat(100_000));
     assert!(Loader::new().toml(&deep, "christen.toml").is_err());
-    let large = " ".repeat((1 << 20) + 1);
+    let large = " ".repeat((256 << 10) + 1);
     check_toml(
         &large,
-        &["christen.toml: has 1048577 bytes, more than the 1048576 that a settings file may have"],
+        &["christen.toml: has 262145 bytes, more than the 262144 that a settings file may have"],
     );
 }
 
@@ -451,4 +451,121 @@ fn effective_values_say_where_they_are_from() {
         .expect("every option is there");
     assert_eq!(effective.place.to_string(), "nova.conf:4");
     assert_eq!(effective.value, OptionValue::Text(Some("x".to_owned())));
+}
+
+/// Pieces that mean something to one of the parsers, so that nonsense gets far.
+const PIECES: [&str; 40] = [
+    "[",
+    "]",
+    "[api]",
+    "[DEFAULT]",
+    "\n",
+    "\n",
+    "\r",
+    " ",
+    "\t",
+    "=",
+    ":",
+    "#",
+    ";",
+    "\"",
+    "'",
+    "$",
+    "${",
+    "}",
+    "$$",
+    "\\$",
+    ".",
+    ",",
+    "dhcp_domain",
+    "flat_injected",
+    "host",
+    "$host",
+    "$dhcp_domain",
+    "api",
+    "true",
+    "0x",
+    "1",
+    "9999999999999999999999",
+    "\"\"\"",
+    "{",
+    "\\u00e9",
+    "é",
+    "\u{1f}",
+    "\0",
+    "vendordata_dynamic_auth",
+    "\u{feff}",
+];
+
+#[test]
+fn nonsense_is_refused_or_read_and_never_panics() {
+    // xorshift64 from a fixed start: the same nonsense every time.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).expect("below a usize")
+    };
+    let mut accepted = 0;
+    for _ in 0..20_000 {
+        let text: String = (0..next(12)).map(|_| PIECES[next(PIECES.len())]).collect();
+        let conf = Loader::new().nova_conf(&text, "nova.conf");
+        let toml = Loader::new().toml(&text, "christen.toml");
+        let set = Loader::new().set(&text);
+        for loader in [conf, toml, set].into_iter().flatten() {
+            accepted += 1;
+            if let Err(error) = loader.finish(&no_files()) {
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
+
+/// Texts as large as they may be, made to take as long as they can.
+#[test]
+fn large_texts_take_no_long_time() {
+    let lines = |line: fn(u32) -> String, length: usize| {
+        let mut text = String::new();
+        for number in 0.. {
+            let line = line(number);
+            if text.len() + line.len() > length {
+                break;
+            }
+            text.push_str(&line);
+        }
+        text
+    };
+    let start = std::time::Instant::now();
+    let conf_bytes = (4 << 20) - 100;
+    let toml_bytes = (256 << 10) - 100;
+    // Many references to nothing, many names, one value of many lines.
+    let references = lines(|_| "$a".to_owned(), conf_bytes);
+    check_reference(
+        &format!("[api]\na=\ndhcp_domain={references}"),
+        "nova.conf:3: `[api] dhcp_domain` makes more than 1048576 bytes when its references are \
+         replaced",
+    );
+    let names = lines(|number| format!("n{number}=\n"), conf_bytes);
+    assert!(nova_conf(&format!("[a]\n{names}")).is_ok());
+    let values = lines(|_| " x\n".to_owned(), conf_bytes);
+    assert!(nova_conf(&format!("[api]\ndhcp_domain=x\n{values}")).is_ok());
+    // Many mistakes, many mistakes in one line, many options without effect.
+    let names = lines(|number| format!("n{number}=1\n"), toml_bytes);
+    let error = Loader::new().toml(&names, "t").expect_err("no options");
+    assert_eq!(error.to_string().lines().count(), 100);
+    let names = lines(|number| format!("n{number}=1,"), toml_bytes);
+    assert!(
+        Loader::new()
+            .toml(&format!("api={{{names}z=1}}"), "t")
+            .is_err()
+    );
+    let names = lines(|number| format!("n{number}=1,"), toml_bytes);
+    let inert = format!("vendordata_dynamic_auth={{{names}z=1}}");
+    assert!(Loader::new().toml(&inert, "t").is_ok());
+    let tables = lines(|number| format!("[n{number}]\n"), toml_bytes);
+    assert!(Loader::new().toml(&tables, "t").is_err());
+    let taken = start.elapsed();
+    assert!(taken.as_secs() < 120, "{taken:?}");
 }

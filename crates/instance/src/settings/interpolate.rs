@@ -33,6 +33,10 @@ const MAX_DEPTH: usize = 64;
 /// that each name the one before twice would else fill any memory.
 const MAX_EXPANDED_BYTES: usize = 1 << 20;
 
+/// What a reference counts for among those bytes, so that millions of references to nothing
+/// end as well.
+const REFERENCE_BYTES: usize = 16;
+
 /// Finds the values of options in the sources.
 pub(super) struct Resolver<'s> {
     sources: &'s Sources,
@@ -141,6 +145,7 @@ impl<'s> Resolver<'s> {
                     rest
                 }
                 Token::Name(name, rest) => {
+                    self.expanded_bytes = self.expanded_bytes.saturating_add(REFERENCE_BYTES);
                     let value = self.reference(name, group)?;
                     self.push(&mut replaced, &value)?;
                     rest

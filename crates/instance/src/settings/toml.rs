@@ -22,7 +22,11 @@ use super::name::{Named, check_group, look_up};
 use super::option::{DEFAULT_GROUP, Kind, OptionDefinition, OptionValue, find, title};
 
 /// The most bytes that a `christen.toml` may have; all its options take less than a hundredth.
-pub(super) const MAX_BYTES: usize = 1 << 20;
+pub(super) const MAX_BYTES: usize = 256 << 10;
+
+/// The most findings of one text. Finding the place of each takes a walk through the text,
+/// and nobody reads more.
+const MAX_FINDINGS: usize = 100;
 
 /// Parses a `christen.toml` and returns what it sets, or all that is wrong with it.
 pub(super) fn parse(text: &str, origin: &str) -> Result<Vec<Assigned>, Vec<Finding>> {
@@ -80,6 +84,9 @@ impl Reader<'_> {
     }
 
     fn group(&mut self, group: &str, offset: usize, options: &DeTable<'_>) {
+        if self.findings.len() == MAX_FINDINGS {
+            return;
+        }
         if let Err(problem) = check_group(group) {
             self.find(offset, Some(format!("[{group}]")), problem);
             return;
@@ -96,6 +103,9 @@ impl Reader<'_> {
 
     fn option(&mut self, group: &str, name: &str, offset: usize, value: &DeValue<'_>) {
         let title = Some(title(group, name));
+        if self.findings.len() == MAX_FINDINGS {
+            return;
+        }
         if !self.seen.insert((group.to_owned(), name.to_owned())) {
             // Once above the groups and once in `[DEFAULT]`; TOML itself refuses the rest.
             self.find(offset, title, Problem::SetTwice);
@@ -106,6 +116,12 @@ impl Reader<'_> {
             Ok(Named::Option(option)) => typed(option, value)
                 .and_then(|value| convert::check(option, value, option.sensitive))
                 .map(|value| (Named::Option(option), Some(value))),
+            // One option stands for its group.
+            Ok(Named::WithoutEffect(..))
+                if !self.seen.insert((group.to_owned(), String::new())) =>
+            {
+                return;
+            }
             Ok(named) => Ok((named, None)),
         };
         match value {
