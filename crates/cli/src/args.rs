@@ -26,6 +26,13 @@ pub(crate) enum Command {
     Drive(DriveCommand),
     /// Write the documents that a guest would read, as files or to standard output
     Render(RenderArguments),
+    /// Make a NoCloud seed from files, with cloud-localds' own arguments
+    #[command(
+        name = "cloud-localds",
+        disable_help_flag = true,
+        disable_version_flag = true
+    )]
+    CloudLocalds(PassedOnArguments),
     /// Print the JSON Schema of the instance description
     Schema,
     /// Print a completion script for a shell
@@ -250,4 +257,17 @@ pub(crate) struct ManArguments {
     /// Write a page for each command into this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: Option<PathBuf>,
+}
+
+/// Arguments that clap has no form for.
+#[derive(Debug, Args)]
+pub(crate) struct PassedOnArguments {
+    /// As cloud-localds takes them; `--help` lists them
+    #[arg(
+        value_name = "ARGUMENT",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_hint = ValueHint::FilePath
+    )]
+    pub(crate) arguments: Vec<std::ffi::OsString>,
 }

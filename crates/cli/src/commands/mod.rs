@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod cloud_localds;
 mod completions;
 mod drive;
 mod man;
@@ -18,6 +19,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Command::Drive(DriveCommand::Diff(arguments)) => drive::diff::run(&arguments),
         Command::Drive(DriveCommand::Verify(arguments)) => drive::verify::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::CloudLocalds(arguments) => cloud_localds::run(&arguments.arguments),
         Command::Schema => schema::run(),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
