@@ -262,8 +262,16 @@ fn check_latest(
     versions: &[String],
     report: &mut Report,
 ) -> Result<(), Error> {
+    if !versions.iter().any(|name| name == "latest") {
+        report.warning(
+            "no-latest",
+            "openstack",
+            "there is no `latest`, the only version that some readers look for",
+        );
+        return Ok(());
+    }
     let newest = versions.iter().filter(|name| is_version(name)).max();
-    let Some(newest) = newest.filter(|_| versions.iter().any(|name| name == "latest")) else {
+    let Some(newest) = newest else {
         return Ok(());
     };
     report.checked(format!("that `latest` is the same as `{newest}`"));

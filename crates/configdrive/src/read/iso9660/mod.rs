@@ -133,6 +133,8 @@ impl IsoDrive {
         let bytes = source.bytes(offset, block, "root directory")?;
         if let Ok(Some(record)) = Record::parse(&bytes) {
             let fields = RockRidge::read(source, record.system_use, self.primary.block_size)?;
+            let place = Place::at("first record of the root", offset);
+            self.problems.extend(fields.corrupt(&place));
             if let Some(extension) = fields.extension {
                 self.rock_ridge = Some(fields.skip.unwrap_or(0));
                 self.details.rock_ridge = Some(extension);
