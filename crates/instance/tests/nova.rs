@@ -7,9 +7,31 @@ mod common;
 
 use std::path::Path;
 
-use christen_instance::{Value, json};
+use christen_instance::{Value, json, network_template};
 use christen_testkit::{python, tools};
-use common::compare;
+use common::{case, compare};
+
+/// Compares the network template as injection renders it.
+fn check_injected(name: &str, recorded: &Value) {
+    let input = recorded.get("input").expect("a case has an input");
+    let instance = case::instance(input);
+    let settings = case::settings(input);
+    for virt_type in ["kvm", "lxc"] {
+        let options = network_template::Options {
+            template: &settings.injected_network_template,
+            flat_injected: settings.flat_injected,
+            virt_type: Some(virt_type),
+            like_nova: true,
+        };
+        let nics = instance.network.as_deref().unwrap_or_default();
+        let rendered = match network_template::render(nics, options) {
+            Ok(text) => Value::from(text.as_deref()),
+            Err(_) => Value::Bool(false),
+        };
+        let injected = recorded.get("injected").and_then(|it| it.get(virt_type));
+        assert_eq!(Some(&rendered), injected, "{name}: {virt_type}");
+    }
+}
 
 #[test]
 fn generated_drives_are_those_of_nova() {
@@ -30,7 +52,9 @@ fn generated_drives_are_those_of_nova() {
     for line in output.lines() {
         let case = json::parse(line).expect("the driver writes JSON");
         let name = case.get("name").and_then(Value::as_str);
-        compare::check(name.expect("a case has a name"), &case);
+        let name = name.expect("a case has a name");
+        compare::check(name, &case);
+        check_injected(name, &case);
         cases += 1;
     }
     assert!(cases > 0, "the driver made no case");

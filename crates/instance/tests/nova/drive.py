@@ -2,7 +2,9 @@
 
     python drive.py SEED COUNT
 
-The output has one case a line, in the form of tests/golden. Objects that would need a
+The output has one case a line, in the form of tests/golden, and in `injected` the text of
+the network template as it goes into an image, by virt type: null for none, false where
+Nova fails. Objects that would need a
 database or Neutron are stand-ins; everything that makes a byte of a document is Nova's.
 """
 
@@ -24,6 +26,7 @@ from nova.api.metadata import base  # noqa: E402
 from nova.api.metadata import vendordata_dynamic  # noqa: E402
 from nova.network import model  # noqa: E402
 from nova.objects import virt_device_metadata as devices  # noqa: E402
+from nova.virt import netutils  # noqa: E402
 from nova.virt.ironic import driver as ironic  # noqa: E402
 
 CONF = nova.conf.CONF
@@ -220,16 +223,28 @@ def run(case):
                 file.write(case['vendordata_static_text'])
             CONF.set_override('vendordata_jsonfile_path', path, group='api')
         try:
-            return {'config_drive': drive(case, requests)}
-        except Exception as error:
-            return {'config_drive': {'error': type(error).__name__,
-                                     'vendordata_requests': requests}}
+            result = {'injected': {kind: injected(case, kind) for kind in ('kvm', 'lxc')}}
+            try:
+                result['config_drive'] = drive(case, requests)
+            except Exception as error:
+                result['config_drive'] = {'error': type(error).__name__,
+                                          'vendordata_requests': requests}
+            return result
         finally:
             CONF.reset()
             for name in case.get('config', {}):
                 group, _, option = name.rpartition('.')
                 CONF.clear_override(option, group=group or None)
             CONF.clear_override('vendordata_jsonfile_path', group='api')
+
+
+def injected(case, virt_type):
+    network_info = model.NetworkInfo([make_vif(v) for v in case.get('network', [])])
+    try:
+        return netutils.get_injected_network_template(
+            network_info, libvirt_virt_type=virt_type)
+    except Exception:
+        return False
 
 
 def drive(case, requests):
