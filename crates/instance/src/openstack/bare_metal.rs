@@ -15,11 +15,11 @@ pub(super) fn rewrite_links(links: &mut Vec<Link>, bare_metal: &BareMetal) {
             .iter()
             .find_map(|(name, value)| (name == "vif_id").then(|| value.as_str()).flatten())
             .map(str::to_owned);
-        // Of several claims to one VIF the last counts, groups before ports.
+        // Every link has a VIF, so an object without one matches none. Of several claims to one VIF the last counts, groups before ports.
         let groups = bare_metal.port_groups.iter().rev();
-        let mut groups = groups.filter(|group| group.vif.is_some() && group.vif == vif);
+        let mut groups = groups.filter(|group| group.vif == vif);
         let ports = bare_metal.ports.iter().rev();
-        let mut ports = ports.filter(|port| port.vif.is_some() && port.vif == vif);
+        let mut ports = ports.filter(|port| port.vif == vif);
 
         if let Some(group) = groups.next() {
             set(link, "type", "bond".into());

@@ -393,7 +393,7 @@ class Generator:
         if self.chance(0.4):
             subnet['enable_dhcp'] = self.chance()
         if self.chance(0.2):
-            subnet['dhcp_server'] = self.address(version)
+            subnet['dhcp_server'] = self.random.choice(['', self.address(version)])
         if version == 6 and self.chance(0.3):
             subnet['ipv6_address_mode'] = self.random.choice(
                 ['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless'])
