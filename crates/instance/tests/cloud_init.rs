@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use christen_instance::explain::{Reading, explain};
 use christen_instance::{Context, Secret};
 use christen_instance::{Dialect, Document, Instance, NoCloud, Settings, Value, json, model};
+use christen_testkit::cloud_init::{self, CloudInit};
 use christen_testkit::{TempDir, python, tools};
 use common::{Pinned, Scripted, World, case};
 
@@ -162,18 +163,28 @@ fn question(case: &Case, dialect: Dialect, documents: &[Document]) -> Value {
     ])
 }
 
-/// What cloud-init answers, one for each question; `None` when it is not installed.
-fn ask(questions: Vec<Value>) -> Option<Vec<Value>> {
-    let python = python::require(&["cloudinit", "yaml", "jsonschema"])?;
+/// What every version of cloud-init that the testkit has answers, one answer for each
+/// question; empty when there is none.
+fn ask(questions: Vec<Value>) -> Vec<Vec<Value>> {
+    let versions = cloud_init::require();
+    let Some(python) = python::find().filter(|_| !versions.is_empty()) else {
+        return Vec::new();
+    };
     let directory = TempDir::new();
     let file = directory.join("cases.json");
     std::fs::write(&file, json::encode(&Value::Array(questions))).expect("it is writable");
-    let answer = tools::run(Command::new(python).arg(READER).arg(&file));
-    let answer = String::from_utf8(answer).expect("JSON is ASCII");
-    match json::parse(&answer).expect("the reader answers with JSON") {
-        Value::Array(answers) => Some(answers),
-        other => panic!("{other:?}"),
-    }
+    let ask = |version: &CloudInit| {
+        let mut command = Command::new(&python);
+        command.env("PYTHONPATH", version.packages());
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        let answer = tools::run(command.arg(READER).arg(&file));
+        let answer = String::from_utf8(answer).expect("JSON is ASCII");
+        match json::parse(&answer).expect("the reader answers with JSON") {
+            Value::Array(answers) => answers,
+            other => panic!("{other:?}"),
+        }
+    };
+    versions.iter().map(ask).collect()
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -190,10 +201,13 @@ fn nocloud_is_read_and_fits_the_published_schemas() {
         .collect();
     let pairs = cases.iter().zip(&trees);
     let questions = pairs.map(|(case, tree)| question(case, Dialect::NoCloud, tree));
-    let Some(answers) = ask(questions.collect()) else {
-        return;
-    };
-    for (case, answer) in cases.iter().zip(&answers) {
+    for answers in ask(questions.collect()) {
+        check_nocloud(&cases, &answers);
+    }
+}
+
+fn check_nocloud(cases: &[Case], answers: &[Value]) {
+    for (case, answer) in cases.iter().zip(answers) {
         let name = &case.name;
         assert_eq!(
             Some(text(answer, "instance_id")),
@@ -254,10 +268,13 @@ fn nocloud_and_config_drive_tell_the_same_story() {
         ));
         questions.push(question(case, Dialect::OpenStack, &drive));
     }
-    let Some(answers) = ask(questions) else {
-        return;
-    };
-    for (case, pair) in names.iter().zip(answers.chunks(2)) {
+    for answers in ask(questions) {
+        check_the_same(&names, &answers);
+    }
+}
+
+fn check_the_same(cases: &[&Case], answers: &[Value]) {
+    for (case, pair) in cases.iter().zip(answers.chunks(2)) {
         let name = &case.name;
         for member in ["instance_id", "hostname", "fqdn"] {
             assert_eq!(pair[0].get(member), pair[1].get(member), "{name}: {member}");
@@ -341,10 +358,13 @@ fn explain_predicts_what_cloud_init_reads() {
             questions.push(question(case, dialect, &tree));
         }
     }
-    let Some(answers) = ask(questions) else {
-        return;
-    };
-    for ((name, reading), answer) in readings.iter().zip(&answers) {
+    for answers in ask(questions) {
+        check_predictions(&readings, &answers);
+    }
+}
+
+fn check_predictions(readings: &[(&String, Option<Reading>)], answers: &[Value]) {
+    for ((name, reading), answer) in readings.iter().zip(answers) {
         let reading = reading.as_ref().expect("it was found");
         let name = format!("{name}, {}", reading.reader);
         assert_eq!(

@@ -121,7 +121,7 @@ fn write_file(file: &GuestFile, guest: &Guest) -> Value {
     if let Some(mode) = file.mode {
         members.push(("permissions".to_owned(), format!("{mode:04o}").into()));
     }
-    // Files are written before accounts are made; `defer` (cloud-init 21.3) puts this one
+    // Files are written before accounts are made; `defer` (cloud-init 21.4) puts this one
     // behind them.
     let is_account = |name: &str| guest.users.iter().any(|user| user.name == name);
     if file
