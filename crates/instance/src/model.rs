@@ -63,8 +63,8 @@ pub struct Instance {
     pub default_swap_device: Option<String>,
     /// Block device mappings, in order.
     pub block_devices: Vec<BlockDevice>,
-    /// NICs in order. `None` means that nothing is known of the network, which is not the
-    /// same as no NIC in the documents' eyes only where Nova makes a difference.
+    /// NICs in order. `None` means that nothing is known of the network: the documents are
+    /// silent and the guest's default applies. Nova has no such state and takes it for no NIC.
     pub network: Option<Vec<Nic>>,
     /// Ironic's ports and port groups.
     pub bare_metal: Option<BareMetal>,

@@ -68,6 +68,17 @@ fn every_nic_of_the_static_network_is_described() {
 #[test]
 fn the_others_render() {
     for name in ["minimal.yaml", "web.yaml", "guest.yaml"] {
-        assert!(documents(name).len() > 30, "{name}");
+        assert!(documents(name).len() > 20, "{name}");
     }
+}
+
+#[test]
+fn where_nothing_is_said_of_the_network_the_drive_says_nothing() {
+    let has_network = |documents: &[Document]| {
+        documents
+            .iter()
+            .any(|document| document.path.ends_with("network_data.json"))
+    };
+    assert!(!has_network(&documents("minimal.yaml")));
+    assert!(has_network(&documents("web.yaml")));
 }

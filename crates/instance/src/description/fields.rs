@@ -95,8 +95,8 @@ pub(crate) static INSTANCE: Object = Object {
                 Shape::Text(Text::Choice(&["dhcp"])),
                 Shape::List(&Shape::Object(&NIC), MAX_NICS),
             ]),
-            "The NICs in order. `dhcp`, or leaving it out, says nothing of the network: the \
-             guest's own default applies, which is DHCP on the first NIC.",
+            "The NICs in order; `[]` for none. `dhcp`, or leaving it out, says nothing of the \
+             network: the guest's own default applies, which is DHCP on the first NIC.",
         )
         .alike(&[
             "networks",

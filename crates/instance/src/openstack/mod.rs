@@ -177,6 +177,9 @@ impl<'a> OpenStack<'a> {
         if !has_vendor_data && !self.warnings.contains(&Warning::NoStaticVendorData) {
             self.warnings.push(Warning::NoStaticVendorData);
         }
+        // cloud-init takes the `{}` that Nova would write for "configure no NIC"; without the
+        // file it falls back to DHCP, which is right where nothing is known.
+        let has_network_data = self.context.like_nova || self.instance.network.is_some();
         for (name, version) in versions::directories() {
             let mut add = |file, part| layout.push((format!("openstack/{name}/{file}"), part));
             add("meta_data.json", Part::MetaData(version));
@@ -186,7 +189,7 @@ impl<'a> OpenStack<'a> {
             if version >= Version::Havana && has_vendor_data {
                 add("vendor_data.json", Part::VendorData);
             }
-            if version >= Version::Liberty {
+            if version >= Version::Liberty && has_network_data {
                 add("network_data.json", Part::NetworkData);
             }
             if version >= Version::NewtonTwo {
