@@ -94,7 +94,8 @@ impl fmt::Display for Change {
 ///
 /// # Errors
 ///
-/// As [`Drive::entries`] and [`Drive::copy_file`], for either drive.
+/// As [`Drive::entries`] and [`Drive::copy_file`], for either drive; [`Error::TooLong`]
+/// when more than [`MAX_COMPARED_BYTES`](limits::MAX_COMPARED_BYTES) would be compared.
 pub fn diff(before: &Drive<'_>, after: &Drive<'_>) -> Result<Vec<Change>, Error> {
     let mut changes = Vec::new();
     if before.format() != after.format() {
@@ -124,6 +125,10 @@ pub fn diff(before: &Drive<'_>, after: &Drive<'_>) -> Result<Vec<Change>, Error>
             .collect()
     };
     let (left_index, right_index) = (index(left), index(right));
+    let mut budget = Budget {
+        compared: limits::MAX_COMPARED_BYTES,
+        parsed: limits::MAX_DOCUMENT_BYTES_IN_ALL,
+    };
     let mut paths: Vec<&Vec<u8>> = left_index.keys().chain(right_index.keys()).collect();
     paths.sort();
     paths.dedup();
@@ -143,7 +148,13 @@ pub fn diff(before: &Drive<'_>, after: &Drive<'_>) -> Result<Vec<Change>, Error>
             (Some(left), Some(right)) => {
                 compare_attributes(left, right, &whole, &mut changes);
                 if left.is_file() && right.is_file() {
-                    compare_content((before, left), (after, right), &whole, &mut changes)?;
+                    compare_content(
+                        (before, left),
+                        (after, right),
+                        &mut budget,
+                        &whole,
+                        &mut changes,
+                    )?;
                 }
             }
             (None, None) => {}
@@ -217,17 +228,34 @@ fn type_name(kind: &EntryKind) -> &'static str {
     }
 }
 
+/// Bytes that may still be compared and parsed: files may share their content, so the
+/// drives' own sizes are no bound.
+struct Budget {
+    compared: u64,
+    parsed: u64,
+}
+
 fn compare_content(
     left: (&Drive<'_>, &Entry),
     right: (&Drive<'_>, &Entry),
+    budget: &mut Budget,
     whole: &impl Fn(ChangeKind) -> Change,
     changes: &mut Vec<Change>,
 ) -> Result<(), Error> {
+    let length = left.1.length.min(right.1.length);
+    budget.compared = budget
+        .compared
+        .checked_sub(length)
+        .ok_or_else(|| Error::TooLong {
+            path: printable(&left.1.path),
+            length,
+            limit: limits::MAX_COMPARED_BYTES,
+        })?;
     if content::same(left, right)? {
         return Ok(());
     }
-    let values = match document(left)? {
-        Some(value) => document(right)?.map(|other| (value, other)),
+    let values = match document(left, budget)? {
+        Some(value) => document(right, budget)?.map(|other| (value, other)),
         None => None,
     };
     let Some((one, other)) = values else {
@@ -246,13 +274,20 @@ fn compare_content(
 }
 
 /// Parses a document that has a meaning; `None` for one that is bytes.
-fn document((drive, entry): (&Drive<'_>, &Entry)) -> Result<Option<Value>, Error> {
+fn document(
+    (drive, entry): (&Drive<'_>, &Entry),
+    budget: &mut Budget,
+) -> Result<Option<Value>, Error> {
     let name = entry.name();
     let is_json = name.ends_with(b".json");
     let is_yaml = matches!(name, b"meta-data" | b"network-config");
     if !(is_json || is_yaml) || entry.length > limits::MAX_DOCUMENT_BYTES {
         return Ok(None);
     }
+    let Some(rest) = budget.parsed.checked_sub(entry.length) else {
+        return Ok(None);
+    };
+    budget.parsed = rest;
     let content = drive.read_file(entry, limits::MAX_DOCUMENT_BYTES)?;
     let Ok(text) = String::from_utf8(content) else {
         return Ok(None);

@@ -42,7 +42,18 @@ pub const MAX_PROBLEMS: usize = 1000;
 /// own limit on user data is 64 KiB, and on an injected file 10 KiB; vendor data has none.
 pub const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 
-/// Bytes of content compared between the trees of one drive, or between two drives.
+/// Bytes of all documents that are parsed of one drive. Files may share their content, so
+/// a small drive can hold any number of large ones; Nova's sixty documents have far less.
+pub const MAX_DOCUMENT_BYTES_IN_ALL: u64 = 128 << 20;
+
+/// Version directories whose documents are checked; Nova writes eleven.
+pub const MAX_VERSIONS: usize = 100;
+
+/// Bytes compared between the trees of one drive. Every maker stores a file once for all
+/// trees, and then nothing is read.
+pub const MAX_COMPARED_BYTES_OF_TREES: u64 = 1 << 30;
+
+/// Bytes compared between two drives.
 pub const MAX_COMPARED_BYTES: u64 = 16 << 30;
 
 /// Bytes written by one extraction. Files may share their content on a drive, so the

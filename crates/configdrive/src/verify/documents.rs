@@ -1,5 +1,6 @@
 //! The documents of a drive, by path.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use christen_instance::{Dialect, Value, json};
@@ -12,6 +13,8 @@ use crate::{Drive, Entry, Error};
 pub(super) struct Files<'d, 's> {
     drive: &'d Drive<'s>,
     files: BTreeMap<String, &'d Entry>,
+    /// Bytes that may still be read.
+    budget: Cell<u64>,
 }
 
 impl<'d, 's> Files<'d, 's> {
@@ -21,7 +24,11 @@ impl<'d, 's> Files<'d, 's> {
             .filter(|entry| entry.is_file())
             .map(|entry| (entry.path_text().into_owned(), entry))
             .collect();
-        Self { drive, files }
+        Self {
+            drive,
+            files,
+            budget: Cell::new(limits::MAX_DOCUMENT_BYTES_IN_ALL),
+        }
     }
 
     /// Tells whose documents these are: by the label, else by the tree.
@@ -68,6 +75,15 @@ impl<'d, 's> Files<'d, 's> {
         let Some(entry) = self.files.get(path) else {
             return Ok(None);
         };
+        let Some(rest) = self.budget.get().checked_sub(entry.length) else {
+            report.error(
+                "too-long",
+                path,
+                "too many bytes of documents; this one was not read",
+            );
+            return Ok(None);
+        };
+        self.budget.set(rest);
         let content = self.drive.read_file(entry, limits::MAX_DOCUMENT_BYTES);
         tolerate(content, path, report)
     }

@@ -4,11 +4,13 @@ use super::documents::Files;
 use super::schema::{Need, Place, Type, expect, members};
 use super::{Report, user_data};
 use crate::Error;
+use crate::read::limits;
 
 /// Checks each version's documents.
 pub(super) fn check(files: &Files<'_, '_>, report: &mut Report) -> Result<(), Error> {
     use Need::{Optional, Required, Usual};
-    let versions = files.directories("ec2/");
+    let mut versions = files.directories("ec2/");
+    versions.truncate(limits::MAX_VERSIONS);
     for version in &versions {
         let path = format!("ec2/{version}/meta-data.json");
         if !files.has(&path) {

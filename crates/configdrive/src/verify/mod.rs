@@ -27,6 +27,9 @@ use crate::{Drive, Error};
 /// Findings kept; a drive with more is broken enough.
 const MAX_FINDINGS: usize = 2000;
 
+/// Characters of a place and of a message.
+const MAX_LINE_CHARACTERS: usize = 600;
+
 /// What the drive is expected to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifyOptions {
@@ -105,8 +108,8 @@ impl Report {
                 severity,
                 code,
                 // Names and values come from the drive.
-                place: printable(place.as_bytes()),
-                message: printable(message.as_bytes()),
+                place: short(place),
+                message: short(&message),
             });
         }
     }
@@ -125,6 +128,17 @@ impl Report {
 
     fn checked(&mut self, what: impl Into<String>) {
         self.checked.push(what.into());
+    }
+}
+
+/// Bounds what a drive can put into one line, and escapes what could steer a terminal.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(MAX_LINE_CHARACTERS) {
+        Some((end, _)) => {
+            let start = text.get(..end).unwrap_or_default();
+            format!("{}...", printable(start.as_bytes()))
+        }
+        None => printable(text.as_bytes()),
     }
 }
 

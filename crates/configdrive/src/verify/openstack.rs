@@ -9,6 +9,7 @@ use super::documents::Files;
 use super::schema::{Need, Place, Type, expect, items, members};
 use super::{Report, network_data, user_data};
 use crate::Error;
+use crate::read::limits;
 
 /// Members that Nova added later, and the first version with them.
 const LATER_MEMBERS: &[(&str, Type, &str)] = &[
@@ -24,6 +25,7 @@ pub(super) fn check(files: &Files<'_, '_>, report: &mut Report) -> Result<(), Er
         .directories("openstack/")
         .into_iter()
         .filter(|name| name != "content")
+        .take(limits::MAX_VERSIONS)
         .collect();
     if versions.is_empty() {
         report.error(

@@ -15,7 +15,7 @@ pub(super) fn check(
     let Some(((best, reference), others)) = trees.split_first() else {
         return Ok(());
     };
-    let mut budget = limits::MAX_COMPARED_BYTES;
+    let mut budget = limits::MAX_COMPARED_BYTES_OF_TREES;
     for (view, entries) in others {
         compare(
             drive,

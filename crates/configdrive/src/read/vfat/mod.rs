@@ -248,7 +248,12 @@ impl FatDrive {
             ..place.clone()
         };
         let is_directory = item.kind == ItemKind::Directory;
-        let extents = self.content(source, item, &place, walked);
+        let mut extents = self.content(source, item, &place, walked);
+        let content = if is_directory {
+            Vec::new()
+        } else {
+            std::mem::take(&mut extents)
+        };
         let entry = Entry {
             path: path.clone(),
             identifier: item.short.to_vec(),
@@ -267,11 +272,7 @@ impl FatDrive {
                 u64::from(item.size)
             },
             view: View::Vfat,
-            storage: Storage::Extents(if is_directory {
-                Vec::new()
-            } else {
-                extents.clone()
-            }),
+            storage: Storage::Extents(content),
         };
         if !walked.collector.add(entry, &place) {
             return false;
