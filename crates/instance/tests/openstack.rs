@@ -138,6 +138,27 @@ fn only_what_the_output_needs_is_drawn_and_in_one_order() {
 }
 
 #[test]
+fn the_uuid_is_drawn_before_salts() {
+    let mut instance = instance("");
+    instance.uuid = None;
+    instance.guest = guest();
+    let settings = Default::default();
+    let (mut random, mut services) = (Counting::default(), Scripted::default());
+    let mut renderer = OpenStack::new(
+        &instance,
+        Context {
+            settings: &settings,
+            like_nova: false,
+            random: &mut random,
+            vendordata: &mut services,
+        },
+    );
+    renderer.documents().expect("they can be rendered");
+    let uuid = renderer.uuid().expect("it is drawn already");
+    assert_eq!(uuid, "01010101-0101-4101-8101-010101010101");
+}
+
+#[test]
 fn paths_draw_nothing_and_ask_nobody() {
     let mut instance = instance("");
     instance.uuid = None;
