@@ -157,12 +157,12 @@ pub fn write(tree: &Tree, options: &Options, out: &mut dyn Sink) -> Result<Repor
     out.expect(layout.size_bytes());
     out.write_all(&layout.metadata(tree, options))
         .map_err(Error::Write)?;
-    for extent in &layout.extents {
-        if let Kind::File(content) = tree.kind(extent.entry) {
-            content::write(tree, extent.entry, content, out)?;
+    for entry in tree.entries() {
+        if let Kind::File(file) = tree.kind(entry) {
+            content::write(tree, entry, file, out)?;
+            let rest = file.len().next_multiple_of(SECTOR_BYTES) - file.len();
+            out.write_zeros(rest).map_err(Error::Write)?;
         }
-        let rest = extent.length.next_multiple_of(SECTOR_BYTES) - extent.length;
-        out.write_zeros(rest).map_err(Error::Write)?;
     }
     out.write_zeros(u64::from(options.padding_sectors) * SECTOR_BYTES)
         .map_err(Error::Write)?;

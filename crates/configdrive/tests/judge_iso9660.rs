@@ -217,6 +217,18 @@ fn isoinfo_lists_every_tree() {
 }
 
 #[test]
+fn isovfy_finds_no_error() {
+    let Some(isovfy) = tools::require("isovfy") else {
+        return;
+    };
+    each_tree(14, |_, _, _, directory, what| {
+        let output = tools::output(&isovfy, [directory.join("drive.iso")]);
+        let output = String::from_utf8_lossy(&output).into_owned();
+        assert!(output.contains("No errors found"), "{what}\n{output}");
+    });
+}
+
+#[test]
 fn blkid_sees_label_and_time() {
     let Some(blkid) = tools::require("blkid") else {
         return;
@@ -448,4 +460,69 @@ fn deep_directories_need_rock_ridge() {
         ..options
     };
     iso9660::size(&tree, &options).unwrap();
+}
+
+#[test]
+fn more_directories_than_a_path_table_can_number_are_refused() {
+    let mut tree = Tree::new();
+    for number in 0..65_534 {
+        tree.add_directory(&format!("{}/{number}", number % 7))
+            .unwrap();
+    }
+    let options = Options::new("config-2", TIME);
+    let error = iso9660::size(&tree, &options).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the tree is too large for ISO 9660: 65542 directories, at most 65535"
+    );
+}
+
+/// Longer than one continuation area, so that one leads to the next.
+#[test]
+fn the_longest_target_is_read_back() {
+    let Some(bsdtar) = tools::require("bsdtar") else {
+        return;
+    };
+    let directory = TempDir::new();
+    let mut target = "../".repeat(300);
+    target.push_str(&format!("{}/", "part".repeat(9)).repeat(80));
+    target.push_str(&"z".repeat(4095 - target.len()));
+    let mut tree = Tree::new();
+    tree.add_symlink("link", &target).unwrap();
+    build(&tree, &directory);
+    let output = tools::output(
+        bsdtar,
+        ["-tvf".into(), directory.join("drive.iso").into_os_string()],
+    );
+    let output = String::from_utf8(output).unwrap();
+    assert!(output.contains(&format!("link -> {target}\n")), "{output}");
+}
+
+/// A directory of the tree that has the name of the one for moved directories is that one.
+#[test]
+fn moved_directories_share_a_directory_with_the_trees_own() {
+    let entries: Vec<Entry> = [
+        "rr_moved",
+        "1",
+        "1/2",
+        "1/2/3",
+        "1/2/3/4",
+        "1/2/3/4/5",
+        "1/2/3/4/5/6",
+        "1/2/3/4/5/6/7",
+        "1/2/3/4/5/6/7/8",
+        "rr_moved/8",
+    ]
+    .iter()
+    .map(|path| Entry {
+        path: (*path).to_owned(),
+        kind: christen_testkit::trees::Kind::Directory,
+    })
+    .collect();
+    let directory = TempDir::new();
+    build(&tree(&entries), &directory);
+    if let Some(got) = bsdtar(&directory, "") {
+        assert_same(&got, &expected(&entries, str::to_owned, true), "bsdtar");
+    }
+    tools::output("chmod", ["-R".as_ref(), "u+rwX".as_ref(), directory.path()]);
 }
