@@ -53,7 +53,7 @@ fn everything() -> Case {
     let mut instance = case::instance(&Value::Object(Vec::new()));
     instance.uuid = Some("b65cee2f-8c69-4aeb-be2f-f79742548fc2".to_owned());
     instance.name = "everything".to_owned();
-    instance.user_data = Some(Secret::new(b"#!/bin/sh\ntrue\n".to_vec()));
+    instance.user_data = Some(Secret::new(b"#cloud-config\nruncmd: [owner]\n".to_vec()));
     instance.key = Some(model::KeyPair {
         name: "desk".to_owned(),
         kind: "ssh".to_owned(),
@@ -229,6 +229,15 @@ fn check_nocloud(cases: &[Case], answers: &[Value]) {
             "{name}"
         );
     }
+    let commands = |member: &str| {
+        let config = answers[0].get(member).and_then(|it| it.get("runcmd"));
+        config.map(json::encode).unwrap_or_default()
+    };
+    assert_eq!(
+        commands("merged"),
+        r#"["operator", "echo 'a: b' > /run/x # no"]"#
+    );
+    assert_eq!(commands("with_user_data"), r#"["owner"]"#);
     let everything = answers[0]
         .get("vendor_data")
         .map(json::encode)
@@ -353,6 +362,11 @@ fn explain_predicts_what_cloud_init_reads() {
                 "{}: one datasource takes it",
                 case.name
             );
+            if case.name == "everything" {
+                let notes = found.iter().flat_map(|it| &it.notes);
+                let replaced = notes.filter(|note| note.starts_with("user data replaces `runcmd`"));
+                assert_eq!(replaced.count(), 1, "{dialect:?}: {found:?}");
+            }
             let mut all = explanation.readers.into_iter();
             readings.push((&case.name, all.find(|it| it.reader == reader)));
             questions.push(question(case, dialect, &tree));

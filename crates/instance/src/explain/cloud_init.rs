@@ -1,5 +1,7 @@
 //! cloud-init's ConfigDrive and NoCloud datasources.
 
+use std::collections::HashMap;
+
 use super::{Drive, Reading, keys, text, user_data};
 use crate::{Dialect, Value};
 
@@ -64,18 +66,15 @@ pub(super) fn config_drive(drive: &Drive<'_>) -> Reading {
         reading.documents.push(("user data", path("user_data")));
         reading.user_data = Some(user_data::kind(bytes));
     }
+    let mut vendor_parts = Vec::new();
     for (role, file) in [
         ("vendor data", "vendor_data.json"),
         ("vendor data 2, before vendor data", "vendor_data2.json"),
     ] {
-        vendor_data(
-            drive,
-            &mut reading,
-            role,
-            &path(file),
-            user.unwrap_or_default(),
-        );
+        let parts = vendor_data(drive, &mut reading, role, &path(file));
+        vendor_parts.extend(parts);
     }
+    note_replaced(&mut reading, user.unwrap_or_default(), &vendor_parts);
     network(drive, &mut reading, &path("network_data.json"), &meta_data);
     files(&mut reading, &meta_data);
     ignored(drive, &mut reading, &meta_data, version);
@@ -118,7 +117,7 @@ pub(super) fn nocloud(drive: &Drive<'_>) -> Reading {
         reading
             .documents
             .push(("vendor data", "vendor-data".to_owned()));
-        note_replaced(&mut reading, user, vendor);
+        note_replaced(&mut reading, user, &user_data::parts(vendor));
     }
     match drive.yaml("network-config") {
         Some(config) => {
@@ -155,10 +154,9 @@ fn vendor_data(
     reading: &mut Reading,
     role: &'static str,
     path: &str,
-    user: &[u8],
-) {
+) -> Vec<String> {
     let Some(document) = drive.json(path) else {
-        return;
+        return Vec::new();
     };
     let part = match &document {
         Value::Object(members) => {
@@ -177,29 +175,34 @@ fn vendor_data(
         }
         other => Some(other),
     };
-    let parts: Vec<&str> = match part {
+    let parts: Vec<&String> = match part {
         Some(Value::String(text)) => vec![text],
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+        Some(Value::Array(items)) => items.iter().filter_map(text_of).collect(),
         Some(Value::Object(_)) => {
             reading.notes.push(format!(
                 "`{path}`: the member `cloud-init` is a mapping, which cloud-init refuses; it \
                  has to be text or a list of texts"
             ));
-            return;
+            Vec::new()
         }
-        _ => return,
+        _ => Vec::new(),
     };
     if parts.iter().all(|part| part.is_empty()) {
-        return;
+        return Vec::new();
     }
     reading.documents.push((role, path.to_owned()));
-    for part in parts {
-        note_replaced(reading, user, part.as_bytes());
+    parts.into_iter().cloned().collect()
+}
+
+fn text_of(value: &Value) -> Option<&String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
     }
 }
 
-fn note_replaced(reading: &mut Reading, user: &[u8], vendor: &[u8]) {
-    let replaced = user_data::replaced(user, vendor);
+fn note_replaced(reading: &mut Reading, user: &[u8], vendor_parts: &[String]) {
+    let replaced = user_data::replaced(user, vendor_parts);
     if !replaced.is_empty() {
         let names: Vec<&str> = replaced.iter().map(String::as_str).collect();
         reading.notes.push(format!(
@@ -229,40 +232,39 @@ fn network(drive: &Drive<'_>, reading: &mut Reading, path: &str, meta_data: &Val
         ));
     }
     let list = |name: &str| match data.get(name) {
-        Some(Value::Array(items)) => items.clone(),
-        _ => Vec::new(),
+        Some(Value::Array(items)) => items.as_slice(),
+        _ => &[],
     };
     let links = list("links");
     if links.is_empty() {
-        reading
-            .network
-            .push("an empty configuration: no interface is set up, not even by DHCP".to_owned());
+        let empty = "an empty configuration: no interface is set up, not even by DHCP";
+        reading.network.push(empty.to_owned());
         return;
     }
-    for link in &links {
-        let Some(id) = text(link, "id") else { continue };
-        let mac = text(link, "ethernet_mac_address").unwrap_or_default();
-        let networks = list("networks");
-        let ways = networks
-            .iter()
-            .filter(|it| text(it, "link").as_deref() == Some(&id));
-        let ways: Vec<String> = ways
-            .map(|network| {
-                let kind = text(network, "type").unwrap_or_default();
-                match (kind.as_str(), text(network, "ip_address")) {
-                    ("ipv4" | "ipv6", Some(address)) => format!("static {address}"),
-                    _ => kind,
-                }
-            })
-            .collect();
-        let ways = if ways.is_empty() {
-            "no address".to_owned()
-        } else {
-            ways.join(", ")
+    // One walk over each list: a hostile drive may have many of both.
+    let mut ways: HashMap<&str, Vec<String>> = HashMap::new();
+    for network in list("networks") {
+        let kind = text(network, "type").unwrap_or_default();
+        let way = match (kind.as_str(), text(network, "ip_address")) {
+            ("ipv4" | "ipv6", Some(address)) => format!("static {address}"),
+            _ => kind,
         };
-        reading
-            .network
-            .push(format!("{}: {ways}", mac.to_ascii_lowercase()));
+        if let Some(link) = network.get("link").and_then(Value::as_str) {
+            ways.entry(link).or_default().push(way);
+        }
+    }
+    for link in links {
+        let Some(id) = link.get("id").and_then(Value::as_str) else {
+            continue;
+        };
+        let mac = text(link, "ethernet_mac_address").unwrap_or_default();
+        // Taken out, so that links of one name do not multiply what is said.
+        let ways = match ways.remove(id) {
+            Some(ways) => ways.join(", "),
+            None => "no address".to_owned(),
+        };
+        let line = format!("{}: {ways}", mac.to_ascii_lowercase());
+        reading.network.push(line);
     }
     reading.network.push(format!(
         "interfaces are found by MAC address and keep the kernel's names; {RENDERERS}"
@@ -371,7 +373,7 @@ mod tests {
         note_replaced(
             &mut reading,
             b"#cloud-config\nwrite_files: []\nchpasswd: {expire: true}\n",
-            b"#cloud-config\nwrite_files: []\nchpasswd: {}\nusers: []\n",
+            &["#cloud-config\nwrite_files: []\nchpasswd: {}\nusers: []\n".to_owned()],
         );
         assert_eq!(reading.notes.len(), 1);
         assert!(reading.notes[0].starts_with("user data replaces `write_files` of vendor data"));

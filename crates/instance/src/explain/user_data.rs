@@ -1,5 +1,7 @@
 //! What cloud-init takes user data and vendor data for.
 
+use std::collections::HashSet;
+
 use super::yaml;
 use crate::Value;
 
@@ -41,30 +43,52 @@ pub(super) fn kind(bytes: &[u8]) -> &'static str {
     )
 }
 
+/// The parts of an archive; anything else is one part.
+pub(super) fn parts(bytes: &[u8]) -> Vec<String> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Vec::new();
+    };
+    if !text.starts_with("#cloud-config-archive") {
+        return vec![text.to_owned()];
+    }
+    let items = match yaml(text) {
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
+    };
+    let contents = items
+        .iter()
+        .filter_map(|item| item.get("content").unwrap_or(item).as_str());
+    contents.map(str::to_owned).collect()
+}
+
 /// The top-level lists of user data that replace the same lists of vendor data.
 ///
 /// cloud-init joins the two with `mergemanydict` (`cloudinit/helpers.py`, `ConfigMerger`),
 /// which keeps the first text or list that it sees and joins mappings; `merge_how` has no
 /// say there.
-pub(super) fn replaced(user_data: &[u8], vendor_data: &[u8]) -> Vec<String> {
-    let lists = |bytes: &[u8]| -> Vec<String> {
-        let document = std::str::from_utf8(bytes)
-            .ok()
-            .filter(|text| {
-                text.starts_with("#cloud-config\n") || text.starts_with("#cloud-config\r")
-            })
-            .and_then(yaml);
-        match document {
-            Some(Value::Object(members)) => members
-                .into_iter()
-                .filter(|(_, value)| !matches!(value, Value::Object(_)))
-                .map(|(name, _)| name)
-                .collect(),
-            _ => Vec::new(),
-        }
+pub(super) fn replaced(user_data: &[u8], vendor_parts: &[String]) -> Vec<String> {
+    let Ok(user_data) = std::str::from_utf8(user_data) else {
+        return Vec::new();
     };
-    let theirs = lists(user_data);
-    let mut ours = lists(vendor_data);
-    ours.retain(|name| theirs.contains(name) && name != "merge_how");
-    ours
+    let theirs: HashSet<String> = lists(user_data).into_iter().collect();
+    if theirs.is_empty() {
+        return Vec::new();
+    }
+    let mut seen = HashSet::new();
+    let ours = vendor_parts.iter().flat_map(|part| lists(part));
+    ours.filter(|name| name != "merge_how" && theirs.contains(name) && seen.insert(name.clone()))
+        .collect()
+}
+
+/// The top-level members of a cloud-config that are no mappings.
+fn lists(text: &str) -> Vec<String> {
+    if !text.starts_with("#cloud-config\n") && !text.starts_with("#cloud-config\r") {
+        return Vec::new();
+    }
+    let Some(Value::Object(members)) = yaml(text) else {
+        return Vec::new();
+    };
+    let lists = members.into_iter();
+    let lists = lists.filter(|(_, value)| !matches!(value, Value::Object(_)));
+    lists.map(|(name, _)| name).collect()
 }

@@ -14,8 +14,9 @@ from unittest import mock
 
 import jsonschema
 import yaml
-from cloudinit import dmi, helpers, net, sources, user_data, util
+from cloudinit import dmi, handlers, helpers, sources, user_data, util
 from cloudinit.config import schema
+from cloudinit.handlers.cloud_config import CloudConfigPartHandler
 from cloudinit.net import network_state
 from cloudinit.sources import DataSourceConfigDrive, DataSourceNoCloud
 from cloudinit.sources.helpers import openstack
@@ -73,6 +74,19 @@ def parts(raw, paths):
         for part in message.walk()
         if part.get_content_maintype() != "multipart"
     ]
+
+
+def merged(raw, paths, state):
+    """The one cloud-config that cloud-init makes of all parts, as text keys and values."""
+    handler = CloudConfigPartHandler(paths)
+    handler.cloud_fn = os.path.join(state, "merged")
+    handler.handle_part(None, handlers.CONTENT_START, None, None, None, None)
+    for part in user_data.UserDataProcessor(paths).process(raw).walk():
+        if part.get_content_type() == "text/cloud-config":
+            text = part.get_payload(decode=True).decode()
+            handler.handle_part(None, "text/cloud-config", "part", text, "always", dict(part))
+    handler.handle_part(None, handlers.CONTENT_END, None, None, None, None)
+    return util.load_yaml(open(handler.cloud_fn).read(), default={})
 
 
 def interfaces(config, macs):
@@ -146,6 +160,13 @@ def read(case):
             "user_data": base64.b64encode(util.encode_text(source.userdata_raw or "")).decode(),
             "files": sorted(getattr(source, "files", {})),
             "network": interfaces(network, macs),
+            "merged": merged(source.vendordata_raw or "", paths, state),
+            "with_user_data": util.mergemanydict(
+                [
+                    merged(source.userdata_raw or "", paths, state),
+                    merged(source.vendordata_raw or "", paths, state),
+                ]
+            ),
             "vendor_data": parts(source.vendordata_raw, paths),
             "vendor_data2": parts(source.vendordata2_raw, paths),
         }
