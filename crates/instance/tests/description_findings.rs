@@ -555,3 +555,52 @@ fn hostile_texts_take_bounded_time() {
         );
     }
 }
+
+/// Texts one or a few bytes away from valid ones: a result, never a panic, and findings whose
+/// places lie in the text.
+#[test]
+fn mutated_texts_do_no_harm() {
+    let seeds = [
+        include_str!("../../../examples/everything.yaml"),
+        include_str!("../../../examples/static-network.yaml"),
+        include_str!("data/description/twelve.yaml"),
+        include_str!("data/description/twelve.json"),
+    ];
+    const PIECES: [&str; 24] = [
+        "\"", "'", ":", "- ", "{", "}", "[", "]", ",", "\n", "\t", " ", "&a ", "*a", "!x ", "|\n",
+        "é", "\u{feff}", "\r\n", "#", "?", "\\", "\0", "%",
+    ];
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        // Knuth's MMIX generator; the upper bits are good enough here.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let rounds = std::env::var("CHRISTEN_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(400);
+    for round in 0..rounds {
+        let mut text = seeds[round % seeds.len()].to_owned();
+        for _ in 0..=random(3) {
+            let at = text.floor_char_boundary(random(text.len()));
+            let end = text.ceil_char_boundary((at + random(4)).min(text.len()));
+            text.replace_range(at..end, PIECES[random(PIECES.len())]);
+        }
+        for origin in ["a.yaml", "a.json"] {
+            let Err(findings) = description::parse(&text, origin, &FILES, &Limits::default())
+            else {
+                continue;
+            };
+            assert!(!findings.list.is_empty());
+            assert!(!findings.render().is_empty());
+            for finding in &findings.list {
+                let line = text.split('\n').nth(finding.line - 1).expect("the line");
+                let count = line.chars().count();
+                assert!(finding.column + finding.length <= count + 1, "{finding:?}");
+            }
+        }
+    }
+}
