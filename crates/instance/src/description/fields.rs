@@ -123,8 +123,9 @@ pub(crate) static INSTANCE: Object = Object {
             "files",
             Shape::List(&Shape::Object(&INJECTED_FILE), MANY),
             "Files for the drive's `content` directory or for injection, as Nova's \
-             personality files. Nova allows five of 10240 bytes; options raise that. Guests \
-             with cloud-init write them only when asked to, see `guest.files`.",
+             personality files. Nova allows five of 10240 bytes; options raise that. From a \
+             config drive cloud-init writes them at the first boot, mode 0660; for owner and \
+             mode see `guest.files`.",
         )
         .alike(&["personality", "injected_files", "write_files"]),
         Field::new(
