@@ -401,3 +401,43 @@ fn memory_does_not_grow_with_the_files() {
         .current_dir(&directory);
     succeed(&mut command);
 }
+
+/// A file of sysfs says that it is 4096 bytes long and is not: it stands for a file that
+/// becomes shorter while it is read.
+#[test]
+fn a_file_in_place_is_left_as_it_was_or_empty() {
+    let shorter = Path::new("/sys/devices/system/cpu/online");
+    if !shorter.is_file() {
+        return tools::skip("sysfs is not mounted");
+    }
+    let directory = TempDir::new();
+    put(&directory, "tree/first", "");
+    symlink(shorter, directory.join("tree/second")).expect("writable");
+    let image = directory.join("a.iso");
+    let check = |status: i32, expected: &str, left: &[u8]| {
+        fs::write(&image, "precious").expect("writable");
+        let (found, message) = fail(&mut line(&directory, "-f -r -o a.iso tree"));
+        assert_eq!(found, status, "{message}");
+        assert_eq!(
+            message,
+            format!(
+                "error: cannot write `a.iso`: {expected}\n  the content of `second` is shorter \
+                 than the 4096 bytes announced\n"
+            )
+        );
+        assert!(fs::read(&image).expect("readable") == left);
+    };
+    check(1, "it was not touched", b"precious");
+    fs::File::options()
+        .write(true)
+        .open(directory.join("tree/first"))
+        .and_then(|file| file.set_len(8 << 20))
+        .expect("writable");
+    check(3, "it was left empty", b"");
+
+    // A new file is not there at all.
+    fs::remove_file(&image).expect("it is there");
+    let (status, _) = fail(&mut line(&directory, "-f -r -o a.iso tree"));
+    assert_eq!(status, 1);
+    assert_eq!(names(&directory), ["tree"]);
+}

@@ -81,3 +81,54 @@ fn nova_sees_a_failure() {
     assert!(message.contains("ProcessExecutionError"), "{message}");
     assert!(message.contains("cannot create"), "{message}");
 }
+
+/// openstacksdk, and Ironic through it, reads the image through the descriptor of a
+/// temporary file that it opened before.
+#[test]
+fn openstacksdk_packs_the_same_drive_with_both() {
+    let Some(python) = python::require(&["openstack"]) else {
+        return;
+    };
+    if judges().is_none() || tools::require("genisoimage").is_none() {
+        return;
+    }
+    let directory = TempDir::new();
+    let tree = directory.join("tree");
+    config_drive_tree(&tree);
+    let programs = directory.join("bin");
+    std::fs::create_dir(&programs).expect("writable");
+    let pack = |image: &str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = [programs.clone()]
+            .into_iter()
+            .chain(std::env::split_paths(&path));
+        let image = directory.join(image);
+        tools::run(
+            Command::new(&python)
+                .arg(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/tests/nova/pack_drive.py"
+                ))
+                .arg(&image)
+                .arg(&tree)
+                .env("PATH", std::env::join_paths(path).expect("no colon in it"))
+                .env("LC_ALL", "C.UTF-8")
+                .env_remove("SOURCE_DATE_EPOCH"),
+        );
+        image
+    };
+    let theirs = pack("theirs.iso");
+    std::os::unix::fs::symlink(
+        env!("CARGO_BIN_EXE_christen-mkisofs"),
+        programs.join("genisoimage"),
+    )
+    .expect("writable");
+    let ours = pack("ours.iso");
+    let reading = read(&ours);
+    assert_eq!(reading.publisher, "metalsmith");
+    assert_eq!(reading, read(&theirs));
+    assert_eq!(contents(&ours), contents_of_tree(&tree));
+    // The two were not made by one program.
+    let banner = |image: &Path| std::fs::read(image).expect("readable")[0x823e..0x8248].to_vec();
+    assert_ne!(banner(&theirs), banner(&ours));
+}

@@ -51,7 +51,7 @@ fn write(request: &Request) -> Result<(), Failure> {
     };
     let found = source::read(request).map_err(|error| cannot(&error))?;
     for warning in &found.warnings {
-        output::warning(&warning.to_string());
+        output::warning(&output::visible(&warning.to_string()));
     }
     let tree = image::tree(found, time.newest).map_err(|error| cannot(&error))?;
     let iso = Iso::new(tree, image::options(request, time.seconds));
@@ -78,7 +78,7 @@ fn tell(request: &Request, iso: &Iso) {
             };
             output::error(&format!(
                 "`{}` is `{}` in the {view} tree\n",
-                iso.tree.path(renamed.entry),
+                output::visible(&iso.tree.path(renamed.entry)),
                 renamed.name
             ));
         }

@@ -14,6 +14,9 @@ pub(crate) struct OptionRow {
     pub(crate) argument: Option<&'static str>,
     pub(crate) effect: Effect,
     pub(crate) help: &'static str,
+    /// Whether its long names may be shortened. xorrisofs' may not, and are not to make
+    /// genisoimage's ambiguous.
+    pub(crate) shortens: bool,
 }
 
 /// What an option does.
@@ -41,6 +44,7 @@ const fn flag(
         argument: None,
         effect: Effect::Flag(set),
         help,
+        shortens: true,
     }
 }
 
@@ -55,6 +59,7 @@ const fn value(
         argument: Some(argument),
         effect: Effect::Value(set),
         help,
+        shortens: true,
     }
 }
 
@@ -69,6 +74,15 @@ const fn row(
         argument,
         effect,
         help,
+        shortens: true,
+    }
+}
+
+/// An option that only xorrisofs has.
+const fn of_xorrisofs(row: OptionRow) -> OptionRow {
+    OptionRow {
+        shortens: false,
+        ..row
     }
 }
 
@@ -122,9 +136,9 @@ pub(crate) static OPTIONS: &[OptionRow] = &[
         "Rock Ridge with owner and mode as on disk",
         |request| request.rock_ridge = RockRidge::AsOnDisk,
     ),
-    flag(&["norock"], "no Rock Ridge", |request| {
+    of_xorrisofs(flag(&["norock"], "no Rock Ridge", |request| {
         request.rock_ridge = RockRidge::Absent;
-    }),
+    })),
     flag(&["J", "joliet"], "a Joliet tree too", |request| {
         request.joliet = true;
     }),
@@ -358,7 +372,7 @@ pub(crate) static OPTIONS: &[OptionRow] = &[
         "the Joliet level; only 3 is taken",
         |_, argument| if argument == "3" { Ok(()) } else { Err("3") },
     ),
-    value(
+    of_xorrisofs(value(
         &["partition_cyl_align"],
         "MODE",
         "no effect, as in xorrisofs without a partition table",
@@ -366,8 +380,8 @@ pub(crate) static OPTIONS: &[OptionRow] = &[
             Some("auto" | "on" | "off" | "all") => Ok(()),
             _ => Err("`auto`, `on`, `off` or `all`"),
         },
-    ),
-    value(
+    )),
+    of_xorrisofs(value(
         &["as"],
         "PROGRAM",
         "no effect: for callers of `xorriso -as mkisofs`",
@@ -375,7 +389,7 @@ pub(crate) static OPTIONS: &[OptionRow] = &[
             Some("mkisofs" | "genisoimage" | "xorrisofs") => Ok(()),
             _ => Err("`mkisofs`, `genisoimage` or `xorrisofs`"),
         },
-    ),
+    )),
     flag(
         &["v", "verbose"],
         "tell which names the plain and the Joliet tree cannot hold",
@@ -431,17 +445,21 @@ pub(crate) static OPTIONS: &[OptionRow] = &[
     refuse(&["mipsel-boot"], Some("FILE"), FOREIGN_BOOT),
     refuse(&["prep-boot"], Some("FILE"), FOREIGN_BOOT),
     refuse(&["chrp-boot"], None, FOREIGN_BOOT),
-    refuse(&["isohybrid-mbr"], Some("FILE"), PARTITIONS),
-    refuse(&["isohybrid-gpt-basdat"], None, PARTITIONS),
-    refuse(&["partition_offset"], Some("BLOCKS"), PARTITIONS),
-    refuse(&["append_partition"], Some("NUMBER"), PARTITIONS),
-    refuse(&["protective-msdos-label"], None, PARTITIONS),
-    refuse(
+    of_xorrisofs(refuse(&["isohybrid-mbr"], Some("FILE"), PARTITIONS)),
+    of_xorrisofs(refuse(&["isohybrid-gpt-basdat"], None, PARTITIONS)),
+    of_xorrisofs(refuse(&["partition_offset"], Some("BLOCKS"), PARTITIONS)),
+    of_xorrisofs(refuse(&["append_partition"], Some("NUMBER"), PARTITIONS)),
+    of_xorrisofs(refuse(&["protective-msdos-label"], None, PARTITIONS)),
+    of_xorrisofs(refuse(
         &["modification-date"],
         Some("TIME"),
         "set `SOURCE_DATE_EPOCH` instead",
-    ),
-    refuse(&["padding"], Some("SIZE"), "use `-pad` or `-no-pad`"),
+    )),
+    of_xorrisofs(refuse(
+        &["padding"],
+        Some("SIZE"),
+        "use `-pad` or `-no-pad`",
+    )),
     refuse(
         &["no-iso-translate"],
         None,

@@ -219,7 +219,7 @@ fn long_row(name: &[u8], given: &str) -> Result<&'static OptionRow, Mistake> {
             if candidate.as_bytes() == name {
                 return Ok(row);
             }
-            if !name.is_empty() && candidate.as_bytes().starts_with(name) {
+            if row.shortens && !name.is_empty() && candidate.as_bytes().starts_with(name) {
                 ambiguous |= fitting.is_some_and(|other| !std::ptr::eq(other, row));
                 fitting = Some(row);
             }
@@ -238,6 +238,7 @@ fn long_row(name: &[u8], given: &str) -> Result<&'static OptionRow, Mistake> {
 fn names_beginning(beginning: &[u8]) -> Vec<String> {
     OPTIONS
         .iter()
+        .filter(|row| row.shortens)
         .flat_map(|row| row.names)
         .filter(|name| name.len() > 1 && name.as_bytes().starts_with(beginning))
         .map(|name| format!("`-{name}`"))
@@ -248,7 +249,7 @@ fn names_beginning(beginning: &[u8]) -> Vec<String> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::request::RockRidge;
+    use super::super::request::{PlainLength, RockRidge};
     use super::*;
     use crate::destination::Destination;
 
@@ -294,6 +295,17 @@ mod tests {
                 tree(request);
             });
         }
+    }
+
+    #[test]
+    fn only_genisoimage_s_names_are_shortened() {
+        // `-isohybrid-mbr` of xorrisofs does not make this ambiguous.
+        check("-iso 2 t", |request| {
+            request.plain_length = PlainLength::Full;
+            tree(request);
+        });
+        check_mistake("--noroc t", "unknown option `--noroc`");
+        check("-norock t", tree);
     }
 
     #[test]
