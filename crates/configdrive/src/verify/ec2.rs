@@ -44,7 +44,10 @@ pub(super) fn check(files: &Files<'_, '_>, report: &mut Report) -> Result<(), Er
             }
         }
         let path = format!("ec2/{version}/user-data");
-        if let Some(bytes) = files.bytes(&path, report)? {
+        // As on the OpenStack side, which has the same.
+        let told = files.has("openstack/latest/user_data")
+            || (version != "latest" && files.has("ec2/latest/user-data"));
+        if !told && let Some(bytes) = files.bytes(&path, report)? {
             user_data::check(&bytes, &path, report);
         }
     }
