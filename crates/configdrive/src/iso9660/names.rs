@@ -364,15 +364,10 @@ pub(super) fn order(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
     left.iter().map(weight).cmp(right.iter().map(weight))
 }
 
-/// Compares Joliet identifiers by the same rule, with 16-bit characters.
+/// Compares Joliet identifiers character by character, as genisoimage does: a Joliet name has no parts that a dot ends.
 pub(super) fn joliet_order(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
-    fn weights(name: &[u8]) -> impl Iterator<Item = u16> + '_ {
-        name.chunks_exact(2).map(|unit| match [unit[0], unit[1]] {
-            [0, b'.'] => 1,
-            unit => u16::from_be_bytes(unit),
-        })
-    }
-    weights(left).cmp(weights(right))
+    // Big-endian characters compare like their bytes.
+    left.cmp(right)
 }
 
 #[cfg(test)]
@@ -543,6 +538,21 @@ mod tests {
             items[1499].1.bytes(&buffer),
             format!("{}0498.;1", "x".repeat(26)).as_bytes()
         );
+    }
+
+    #[test]
+    fn records_are_in_order_of_name_then_extension() {
+        let sorted = [
+            "A.;1", "A.B;1", "A.BB;1", "A0.A;1", "AA", "AA.;1", "AA.A;1", "B;1", "_.;1", "a.;1",
+        ];
+        for pair in sorted.windows(2) {
+            let (left, right) = (pair[0].as_bytes(), pair[1].as_bytes());
+            assert_eq!(order(left, right), std::cmp::Ordering::Less, "{pair:?}");
+            let wide = |name: &[u8]| name.iter().flat_map(|byte| [0, *byte]).collect::<Vec<_>>();
+            let name = |name: &[u8]| wide(name.strip_suffix(b";1").unwrap_or(name));
+            let by_joliet = joliet_order(&name(left), &name(right));
+            assert_eq!(by_joliet, std::cmp::Ordering::Less, "{pair:?}");
+        }
     }
 
     #[test]
