@@ -5,6 +5,7 @@
 //! ISO 9660 nor VFAT. What a guest is made of comes from Debian by `mmdebstrap`, is kept in
 //! the cache, and is never written to by a guest.
 
+pub mod cloud;
 mod cpio;
 mod inspect;
 mod qemu;

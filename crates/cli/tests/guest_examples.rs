@@ -1,0 +1,122 @@
+//! A guest's kernel reads the drives of every example, and finds the documents we rendered.
+//!
+//! Ignored in ordinary runs since it boots a machine: `cargo xtask guest-check` runs it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use christen_testkit::guest::{self, DriveFile, View};
+use christen_testkit::{TempDir, tools};
+
+/// What both the drive and the tree need to be the same.
+const FIXED: [&str; 2] = ["--time", "2026-11-22T12:00:00Z"];
+
+type Files = BTreeMap<Vec<u8>, Vec<u8>>;
+
+#[test]
+#[ignore = "boots a guest; `cargo xtask guest-check` runs it"]
+fn the_guest_reads_the_drives_of_the_examples() {
+    if !guest::require() {
+        return;
+    }
+    let directory = TempDir::new();
+    // The same bytes for everyone who draws.
+    let random = directory.join("random");
+    fs::write(
+        &random,
+        (0..=255).cycle().take(1 << 16).collect::<Vec<u8>>(),
+    )
+    .unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(examples).unwrap() {
+        let example = entry.unwrap().path();
+        if example
+            .extension()
+            .is_none_or(|extension| extension != "yaml")
+        {
+            continue;
+        }
+        let name = example.file_stem().unwrap().to_string_lossy().into_owned();
+        for dialect in ["openstack", "nocloud"] {
+            let tree = directory.join(format!("{name}-{dialect}"));
+            let christen = |words: &[&str], output: (&str, &Path), more: &[&str]| {
+                tools::run(
+                    Command::new(env!("CARGO_BIN_EXE_christen"))
+                        .args(words)
+                        .arg(&example)
+                        .arg(output.0)
+                        .arg(output.1)
+                        .args(["--dialect", dialect, "--random-source"])
+                        .arg(&random)
+                        .args(FIXED)
+                        .args(more),
+                );
+            };
+            christen(&["render"], ("--tree", &tree), &[]);
+            let expected = read(&tree);
+            for format in ["iso9660", "vfat"] {
+                let path = directory.join(format!("{name}-{dialect}.{format}"));
+                christen(
+                    &["drive", "build"],
+                    ("--output", &path),
+                    &["--format", format],
+                );
+                let drive = match format {
+                    "vfat" => DriveFile::disk(&path),
+                    _ => DriveFile::cdrom(&path),
+                };
+                let label = if dialect == "nocloud" {
+                    "cidata"
+                } else {
+                    "config-2"
+                };
+                cases.push((drive, label, expected.clone()));
+            }
+        }
+    }
+    assert!(!cases.is_empty());
+    let drives: Vec<DriveFile> = cases.iter().map(|(drive, ..)| drive.clone()).collect();
+    let seen = guest::inspect_drives(&drives).unwrap();
+    for ((drive, label, expected), seen) in cases.iter().zip(&seen) {
+        let what = drive.path.display();
+        assert_eq!(seen.label(), Some(*label), "{what}");
+        assert_eq!(seen.failed, [], "{what}");
+        for view in [View::Default, View::Joliet, View::Vfat] {
+            let Some(seen) = seen.view(view) else {
+                continue;
+            };
+            let files: Files = seen
+                .files()
+                .map(|(path, content)| (path.to_vec(), content.to_vec()))
+                .collect();
+            assert!(files == *expected, "{what}, {view:?}: the files differ");
+        }
+        assert!(!seen.views.is_empty(), "{what}");
+    }
+    println!("the guest read {} drives of the examples", drives.len());
+}
+
+fn read(root: &Path) -> Files {
+    let mut files = Files::new();
+    let mut todo = vec![String::new()];
+    while let Some(above) = todo.pop() {
+        for entry in fs::read_dir(root.join(&above)).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let path = if above.is_empty() {
+                name
+            } else {
+                format!("{above}/{name}")
+            };
+            if entry.file_type().unwrap().is_dir() {
+                todo.push(path);
+            } else {
+                files.insert(path.into_bytes(), fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    files
+}
