@@ -92,6 +92,7 @@ pub(crate) fn judge(arguments: &[String]) -> Result<(), Failure> {
         "nova*",
         "--no-fail-fast",
     ])
+    .env("CHRISTEN_JUDGE_TREES", "40")
     .env(tools::REQUIRE_TOOLS, "1"))
 }
 

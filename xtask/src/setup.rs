@@ -10,9 +10,10 @@ use christen_testkit::{cloud_init, python, tools};
 use crate::command::{Failure, run, text};
 
 /// A tool and the Debian package that holds it.
-const TOOLS: [(&str, &str); 17] = [
+const TOOLS: [(&str, &str); 18] = [
     ("blkid", "util-linux"),
     ("bsdtar", "libarchive-tools"),
+    ("c++", "g++"),
     ("cc", "gcc"),
     ("cloud-localds", "cloud-image-utils"),
     ("fakeroot", "fakeroot"),

@@ -1,0 +1,111 @@
+//! Writes the first inputs: `seeds DIRECTORY`.
+//!
+//! Drives come from our own writers, whole and of every kind; texts from `examples/` and
+//! the recorded cases. libFuzzer adds what it finds beside them.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use christen_configdrive::{Timestamp, Tree, iso9660, vfat};
+use christen_fuzz::repair;
+// Built with coverage like the targets, so it needs the callbacks of the library that counts.
+use libfuzzer_sys as _;
+
+/// Longer texts are left out: what they hold stands in shorter ones too.
+const MAX_TEXT_BYTES: u64 = 64 << 10;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let corpus = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: seeds DIRECTORY")?);
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (name, tree) in trees()? {
+        let mut image = Vec::new();
+        let options = iso9660::Options::new("config-2", Timestamp::from_seconds(1_700_000_000));
+        iso9660::write(&tree, &options, &mut image)?;
+        for (suffix, choice) in [("repaired", 0), ("raw", 1)] {
+            let mut input = image.split_off(repair::SYSTEM_AREA_BYTES.min(image.len()));
+            input.push(choice);
+            seed(&corpus, "iso", &format!("{name}-{suffix}"), &input)?;
+            input.pop();
+            image.extend(input);
+        }
+        let mut image = Vec::new();
+        let options = vfat::Options::new("config-2", Timestamp::from_seconds(1_700_000_000));
+        vfat::write(&tree, &options, &mut image)?;
+        for (suffix, choice) in [("repaired", 0), ("raw", 1)] {
+            image.push(choice);
+            seed(&corpus, "vfat", &format!("{name}-{suffix}"), &image)?;
+            image.pop();
+        }
+    }
+    texts(&repository.join("examples"), "yaml", &corpus, "description")?;
+    let golden = repository.join("crates/instance/tests/golden");
+    texts(&golden, "json", &corpus, "json")?;
+    texts(&golden, "json", &corpus, "description")?;
+    for (index, text) in NOVA_CONFS.iter().enumerate() {
+        seed(&corpus, "nova_conf", &index.to_string(), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Each names a rule of oslo.config.
+const NOVA_CONFS: [&str; 4] = [
+    "[DEFAULT]\nforce_config_drive = True\nconfig_drive_format = vfat\n",
+    "[DEFAULT]\nmy = drive\n[api]\ndhcp_domain = $DEFAULT.my\nvendordata_providers = \
+     StaticJSON,DynamicJSON\n",
+    "[api]\nvendordata_dynamic_targets = a@http://127.0.0.1/\nvendordata_dynamic_targets = \
+     b@http://127.0.0.1/,c@http://127.0.0.1/\nvendordata_dynamic_connect_timeout = 2\n",
+    "# comment\n[libvirt]\nvirt_type = \"qemu\"\n[api]\nconfig_drive_skip_versions = 1.0\n  \
+     2007-01-19\ndhcp_domain = $$x\n",
+];
+
+fn trees() -> Result<Vec<(&'static str, Tree)>, Box<dyn Error>> {
+    let mut openstack = Tree::new();
+    openstack.add_file(
+        "openstack/latest/meta_data.json",
+        br#"{"uuid": "u", "hostname": "h", "files": [{"path": "/a", "content_path": "/content/0000"}]}"#
+            .to_vec(),
+    )?;
+    openstack.add_file(
+        "openstack/latest/network_data.json",
+        br#"{"links": [], "networks": [], "services": []}"#.to_vec(),
+    )?;
+    openstack.add_file("openstack/content/0000", vec![b'x'; 2049])?;
+    openstack.add_file("ec2/latest/meta-data.json", b"{}".to_vec())?;
+    let mut nocloud = Tree::new();
+    nocloud.add_file("meta-data", b"instance-id: i\n".to_vec())?;
+    nocloud.add_file("user-data", b"#cloud-config\n{}\n".to_vec())?;
+    let mut names = Tree::new();
+    names.add_file(&format!("{}.txt", "long".repeat(20)), b"x".to_vec())?;
+    names.add_file("a/b/c/d/e/f", Vec::new())?;
+    names.add_file("\u{fc}n\u{ef}c\u{f6}d\u{e9}", b"y".to_vec())?;
+    names.add_directory("empty")?;
+    Ok(vec![
+        ("openstack", openstack),
+        ("nocloud", nocloud),
+        ("names", names),
+        ("nothing", Tree::new()),
+    ])
+}
+
+fn texts(from: &Path, extension: &str, corpus: &Path, target: &str) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name.ends_with(extension) && path.metadata()?.len() <= MAX_TEXT_BYTES {
+            seed(corpus, target, &name, &fs::read(path)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn seed(corpus: &Path, target: &str, name: &str, input: &[u8]) -> Result<(), Box<dyn Error>> {
+    let directory = corpus.join(target);
+    fs::create_dir_all(&directory)?;
+    fs::write(directory.join(format!("seed-{name}")), input)?;
+    Ok(())
+}
