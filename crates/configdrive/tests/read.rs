@@ -162,3 +162,37 @@ fn cloud_localds_in_both_formats() {
         );
     }
 }
+
+#[test]
+fn zisofs_is_listed_and_refused_by_name() {
+    let Some(tool) = christen_testkit::tools::require("xorriso") else {
+        return;
+    };
+    let directory = christen_testkit::temp::TempDir::new();
+    let tree = directory.path().join("tree");
+    std::fs::create_dir(&tree).unwrap();
+    std::fs::write(tree.join("zeros"), vec![0; 100_000]).unwrap();
+    let image = directory.path().join("drive");
+    christen_testkit::tools::output(
+        tool,
+        [
+            "-outdev".as_ref(),
+            image.as_os_str(),
+            "-volid".as_ref(),
+            "config-2".as_ref(),
+            "-map".as_ref(),
+            tree.as_os_str(),
+            "/".as_ref(),
+            "-set_filter_r".as_ref(),
+            "--zisofs".as_ref(),
+            "/".as_ref(),
+            "--".as_ref(),
+        ],
+    );
+    let bytes = std::fs::read(&image).unwrap();
+    let drive = Drive::open(bytes.as_slice()).unwrap();
+    let entries = drive.entries(View::RockRidge).unwrap();
+    let error = drive.read_file(&entries[0], 1 << 20).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, "`zeros` is stored compressed by zisofs (`ZF`)");
+}
