@@ -320,7 +320,13 @@ fn genisoimage_gives_the_same_names_and_modes() {
                 )
                 .collect()
         };
-        assert_eq!(list("drive.iso"), list("theirs.iso"), "{view:?}");
+        let (mut ours, mut theirs) = (list("drive.iso"), list("theirs.iso"));
+        if view[0] == "-J" {
+            // genisoimage sorts Joliet names without regard for extensions.
+            ours.sort();
+            theirs.sort();
+        }
+        assert_eq!(ours, theirs, "{view:?}");
     }
 }
 

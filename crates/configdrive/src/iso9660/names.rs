@@ -364,10 +364,16 @@ pub(super) fn order(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
     left.iter().map(weight).cmp(right.iter().map(weight))
 }
 
-/// Compares Joliet identifiers character by character, as genisoimage does: a Joliet name has no parts that a dot ends.
+/// Compares Joliet identifiers by the same rule, with 16-bit characters. genisoimage compares them character by
+/// character; readers do not mind either.
 pub(super) fn joliet_order(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
-    // Big-endian characters compare like their bytes.
-    left.cmp(right)
+    fn weights(name: &[u8]) -> impl Iterator<Item = u16> + '_ {
+        name.chunks_exact(2).map(|unit| match [unit[0], unit[1]] {
+            [0, b'.'] => 1,
+            unit => u16::from_be_bytes(unit),
+        })
+    }
+    weights(left).cmp(weights(right))
 }
 
 #[cfg(test)]
