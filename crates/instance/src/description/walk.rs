@@ -294,15 +294,6 @@ impl<'t> Walk<'t> {
     }
 
     fn exactly_one(&mut self, node: &Node, object: &Object, path: &str) {
-        let names: Vec<_> = object
-            .exactly_one
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect();
-        let names = match names.split_last() {
-            Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-            None => return,
-        };
         let mut given = node
             .members()
             .iter()
@@ -312,12 +303,12 @@ impl<'t> Walk<'t> {
                 self.error(
                     beginning(node),
                     path,
-                    format!("one of {names} is missing"),
+                    format!("one of {} is missing", listed(object.exactly_one)),
                     None,
                 );
             }
             (Some(first), Some(second)) if first.key != second.key => {
-                let message = format!("only one of {names} may be given");
+                let message = format!("only one of {} may be given", listed(object.exactly_one));
                 let key = second.key.clone();
                 self.error(second.key_span, path, message, Some(key));
             }
@@ -327,9 +318,17 @@ impl<'t> Walk<'t> {
 
     /// Keys that occur twice in one mapping, and YAML's merge key.
     fn duplicates(&mut self, node: &Node, path: &mut String) {
-        let mut seen = HashSet::with_capacity(node.members().len());
-        for member in node.members() {
-            if !seen.insert(member.key.as_str()) {
+        /// Members up to which comparing each with each is faster than hashing.
+        const FEW: usize = 12;
+        let members = node.members();
+        let mut seen = HashSet::new();
+        for (index, member) in members.iter().enumerate() {
+            let again = if members.len() <= FEW {
+                members[..index].iter().any(|other| other.key == member.key)
+            } else {
+                !seen.insert(member.key.as_str())
+            };
+            if again {
                 let length = enter(path, &member.key);
                 let shown = shorten(&member.key);
                 let message = format!("the key `{shown}` is here a second time");
@@ -383,6 +382,16 @@ pub(crate) fn beginning(node: &Node) -> Span {
     node.members()
         .first()
         .map_or(node.span, |member| member.key_span)
+}
+
+/// Names in prose: `a`, `b` and `c`.
+fn listed(names: &[&str]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn expects_object(shape: &Shape, node: &Node) -> bool {
