@@ -142,8 +142,11 @@ impl Walk<'_, '_> {
                 if index < 2 {
                     self.dot_record(directory, index, &record, &place)?;
                 } else if let Some(previous) = &previous {
-                    let unit = if self.view == View::Joliet { 2 } else { 1 };
-                    if directory_order(previous, record.identifier, unit).is_gt() {
+                    let joliet = self.view == View::Joliet;
+                    let unit = if joliet { 2 } else { 1 };
+                    // genisoimage orders Joliet by the whole name, others as §9.3 says.
+                    let whole = joliet && previous.as_slice() <= record.identifier;
+                    if directory_order(previous, record.identifier, unit).is_gt() && !whole {
                         self.collector.fault(place.clone(), Rule::Unordered);
                     }
                 }
