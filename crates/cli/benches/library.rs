@@ -130,7 +130,10 @@ fn main() -> io::Result<()> {
     let instance = parse(&text, &files);
     let documents = render(&instance, &settings, false);
 
-    println!("In the library, one core, `examples/everything.yaml` ({} documents):\n", documents.len());
+    println!(
+        "In the library, one core, `examples/everything.yaml` ({} documents):\n",
+        documents.len()
+    );
     println!("| step | median µs | 99th percentile µs | a second |");
     println!("|---|--:|--:|--:|");
     measure("description to finished ISO 9660 image in memory", || {
@@ -155,7 +158,9 @@ fn main() -> io::Result<()> {
         black_box(image(&tree(render(&instance, &settings, true))));
     });
 
-    println!("\nHow the cost of an ISO 9660 image grows (files of 100 bytes, 100 to a directory):\n");
+    println!(
+        "\nHow the cost of an ISO 9660 image grows (files of 100 bytes, 100 to a directory):\n"
+    );
     println!("| files | ms | µs a file |");
     println!("|--:|--:|--:|");
     for count in TREES {

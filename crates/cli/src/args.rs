@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use christen_instance::Dialect;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 /// Give a virtual machine its identity before its first boot
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Drive(DriveCommand),
     /// Write the documents that a guest would read, as files or to standard output
     Render(RenderArguments),
+    /// Tell what each consumer in the guest will see, what wins and what is ignored
+    Explain(ExplainArguments),
     /// Make a NoCloud seed from files, with cloud-localds' own arguments
     #[command(
         name = "cloud-localds",
@@ -47,6 +50,8 @@ pub(crate) enum DriveCommand {
     Build(BuildArguments),
     /// Show what a drive is and what is on it
     Show(ShowArguments),
+    /// Tell what each consumer in the guest will see of a drive
+    Explain(DriveExplainArguments),
     /// Copy a drive's documents into a new directory
     Extract(ExtractArguments),
     /// Compare two drives by the meaning of their documents; exit status 1 when they differ
@@ -102,6 +107,15 @@ pub(crate) enum DialectArgument {
     Openstack,
     /// cloud-init's NoCloud seed, label `cidata`
     Nocloud,
+}
+
+impl DialectArgument {
+    pub(crate) fn dialect(self) -> Dialect {
+        match self {
+            Self::Openstack => Dialect::OpenStack,
+            Self::Nocloud => Dialect::NoCloud,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -182,6 +196,16 @@ pub(crate) struct RenderTarget {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
+
+    /// Print the explanation as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ShowArguments {
     /// The drive image
     #[arg(value_hint = ValueHint::FilePath)]
@@ -193,6 +217,21 @@ pub(crate) struct ShowArguments {
 
     /// Print as JSON
     #[arg(long, conflicts_with = "path")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DriveExplainArguments {
+    /// The drive image
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) drive: PathBuf,
+
+    /// What the drive is meant to be [default: told by the label]
+    #[arg(long, value_enum)]
+    pub(crate) dialect: Option<DialectArgument>,
+
+    /// Print the explanation as JSON
+    #[arg(long)]
     pub(crate) json: bool,
 }
 

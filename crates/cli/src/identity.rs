@@ -10,11 +10,11 @@ use christen_instance::{
 };
 use jiff::Timestamp;
 
-use crate::args::{DialectArgument, IdentityArguments, Like};
+use crate::args::{IdentityArguments, Like};
 use crate::failure::Failure;
 use crate::host_files::{HostFiles, read_argument};
 use crate::random::{FileRandom, SystemRandom};
-use crate::vendordata::LazyClient;
+use crate::services::Services;
 use crate::{clock, limits, output};
 
 /// The most bytes of a settings file or a nova.conf; real ones have some ten thousand.
@@ -33,7 +33,7 @@ pub(crate) struct Identity {
     /// The time that drives carry.
     pub(crate) time: Timestamp,
     random: Box<dyn RandomSource>,
-    vendordata: LazyClient,
+    services: Services,
 }
 
 impl Identity {
@@ -57,12 +57,9 @@ impl Identity {
                 &arguments.instance,
                 &limits::resolve(&settings, &arguments.limit)?,
             )?,
-            vendordata: LazyClient::new(settings.clone()),
+            services: Services::new(&settings)?,
             settings,
-            dialect: match arguments.dialect {
-                DialectArgument::Openstack => Dialect::OpenStack,
-                DialectArgument::Nocloud => Dialect::NoCloud,
-            },
+            dialect: arguments.dialect.dialect(),
             like_nova: arguments.like == Some(Like::Nova),
             time,
             random,
@@ -92,7 +89,7 @@ impl Identity {
             settings: &self.settings,
             like_nova: self.like_nova,
             random: &mut *self.random,
-            vendordata: &mut self.vendordata,
+            vendordata: &mut self.services,
         };
         let mut renderer = match self.dialect {
             Dialect::OpenStack => {

@@ -17,7 +17,7 @@ mod new_directory;
 mod output;
 mod progress;
 mod random;
-mod vendordata;
+mod services;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 mod cloud_localds;
 mod completions;
 mod drive;
+mod explain;
 mod man;
 mod render;
 mod schema;
@@ -15,10 +16,12 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Drive(DriveCommand::Build(arguments)) => drive::build::run(&arguments),
         Command::Drive(DriveCommand::Show(arguments)) => drive::show::run(&arguments),
+        Command::Drive(DriveCommand::Explain(arguments)) => drive::explain::run(&arguments),
         Command::Drive(DriveCommand::Extract(arguments)) => drive::extract::run(&arguments),
         Command::Drive(DriveCommand::Diff(arguments)) => drive::diff::run(&arguments),
         Command::Drive(DriveCommand::Verify(arguments)) => drive::verify::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::CloudLocalds(arguments) => cloud_localds::run(&arguments.arguments),
         Command::Schema => schema::run(),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod diff;
+pub(crate) mod explain;
 pub(crate) mod extract;
 mod open;
 mod read_back;

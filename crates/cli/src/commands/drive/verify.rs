@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 
 use christen_configdrive::verify::{self, Report, Severity, VerifyOptions};
-use christen_instance::{Dialect, Value};
+use christen_instance::Value;
 
 use super::open;
 use crate::args::{DialectArgument, VerifyArguments};
@@ -18,10 +18,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Outcome {
     let path = &arguments.drive;
     let drive = open::drive(path)?;
     let options = VerifyOptions {
-        dialect: arguments.dialect.map(|dialect| match dialect {
-            DialectArgument::Openstack => Dialect::OpenStack,
-            DialectArgument::Nocloud => Dialect::NoCloud,
-        }),
+        dialect: arguments.dialect.map(DialectArgument::dialect),
         // The mode of a device says nothing about who may read the drive.
         image_mode: fs::metadata(path)
             .ok()
