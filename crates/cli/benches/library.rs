@@ -1,5 +1,6 @@
 //! The library alone, on one core: from the text of a description to a finished image in
 //! memory. `cargo xtask bench drive` runs it.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::hint::black_box;
 use std::io;

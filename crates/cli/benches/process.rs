@@ -3,6 +3,7 @@
 //! Every round starts each program once, in turn, so that whatever else the machine does
 //! falls on all of them alike. What is printed is the median and the smallest wall time, the
 //! cost above a process that does nothing, and the ratio of a peer's median to ours.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::fs::{self, File};
 use std::io;

@@ -54,8 +54,12 @@ pub fn short_hostname(
 
 /// The host name with the operator's domain behind it, when there is one (`[api]
 /// dhcp_domain`; Nova 34.0.0, `nova/api/metadata/base.py`, `_get_hostname`).
-pub fn qualified_hostname(hostname: &str, domain: &str) -> String {
-    if domain.is_empty() {
+///
+/// A name that has a dot is qualified already and stays as it is. Nova appends all the same,
+/// which is why it wants the option empty where users give such names.
+pub fn qualified_hostname(hostname: &str, domain: &str, like_nova: bool) -> String {
+    let qualified = hostname.contains('.') && !like_nova;
+    if domain.is_empty() || qualified {
         hostname.to_owned()
     } else {
         format!("{hostname}.{domain}")
@@ -90,7 +94,13 @@ mod tests {
 
     #[test]
     fn the_domain_is_appended_when_there_is_one() {
-        assert_eq!(qualified_hostname("a", "novalocal"), "a.novalocal");
-        assert_eq!(qualified_hostname("a.b", ""), "a.b");
+        let check = |hostname, domain, like_nova, expected| {
+            assert_eq!(qualified_hostname(hostname, domain, like_nova), expected);
+        };
+        check("a", "novalocal", false, "a.novalocal");
+        check("a", "novalocal", true, "a.novalocal");
+        check("a.b", "", true, "a.b");
+        check("a.b", "novalocal", false, "a.b");
+        check("a.b", "novalocal", true, "a.b.novalocal");
     }
 }

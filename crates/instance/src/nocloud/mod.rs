@@ -147,7 +147,8 @@ impl<'a> NoCloud<'a> {
             Part::MetaData => {
                 let uuid = self.uuid()?;
                 let short = short_hostname(self.instance, || Ok(uuid.clone()))?;
-                let hostname = qualified_hostname(&short, &self.context.settings.dhcp_domain);
+                let domain = &self.context.settings.dhcp_domain;
+                let hostname = qualified_hostname(&short, domain, self.context.like_nova);
                 let document = meta_data::meta_data(self.instance, &uuid, &hostname);
                 yaml::encode(&document).into_bytes()
             }

@@ -233,7 +233,7 @@ impl<'a> OpenStack<'a> {
     fn hostname(&mut self) -> Result<String, Error> {
         let short = self.short_hostname()?;
         let domain = &self.context.settings.dhcp_domain;
-        Ok(qualified_hostname(&short, domain))
+        Ok(qualified_hostname(&short, domain, self.context.like_nova))
     }
 
     /// The rendered network template, if there is one.
