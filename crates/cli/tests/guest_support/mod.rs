@@ -47,7 +47,6 @@ pub(crate) fn assert_became(report: &CloudReport, datasource: &str) {
     assert!(report.status().contains(datasource), "{}", report.status());
     assert_eq!(value["log_warnings"], Value::Array(Vec::new()));
     assert_eq!(value["hostname"], "guest-01");
-    assert_eq!(value["fqdn"], "guest-01.example.org");
 
     assert_file(
         report,
@@ -56,8 +55,8 @@ pub(crate) fn assert_became(report: &CloudReport, datasource: &str) {
     );
     assert_file(
         report,
-        "/home/operator/.ssh/authorized_keys",
-        &format!("{KEY} operator\n"),
+        "/home/deploy/.ssh/authorized_keys",
+        &format!("{KEY} deploy\n"),
     );
     assert_file(report, "/var/lib/christen/user-data", "ran\n");
     assert_file(report, "/var/lib/christen/first-boot", "ran\n");
@@ -72,15 +71,15 @@ pub(crate) fn assert_became(report: &CloudReport, datasource: &str) {
         "/usr/share/zoneinfo/Europe/Berlin"
     );
 
-    let operator = &value["users"]["operator"];
-    assert_eq!(operator["uid"], 1500);
-    assert_eq!(operator["gecos"], "Operator");
-    assert_eq!(operator["shell"], "/bin/bash");
+    let deploy = &value["users"]["deploy"];
+    assert_eq!(deploy["uid"], 1500);
+    assert_eq!(deploy["gecos"], "Deployer");
+    assert_eq!(deploy["shell"], "/bin/bash");
     assert!(
-        operator["groups"]
+        deploy["groups"]
             .as_array()
             .is_some_and(|groups| groups.contains(&"adm".into())),
-        "{operator}"
+        "{deploy}"
     );
 
     assert_link(
