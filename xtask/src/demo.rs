@@ -25,6 +25,7 @@ pub(crate) fn demo(arguments: &[String]) -> Result<(), Failure> {
     for step in [
         vec!["drive", "build", "examples/web.yaml", "--output", &drive],
         vec!["drive", "show", &drive],
+        vec!["drive", "explain", &drive],
         vec!["drive", "verify", &drive],
     ] {
         let mut command = cargo(&[

@@ -125,12 +125,6 @@ fn guests(files: &str) -> Result<(), Failure> {
     .env(tools::REQUIRE_TOOLS, "1"))
 }
 
-/// `cargo xtask bench`
-pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
-    setup::all()?;
-    run(cargo(&["bench", "--package", "christen-cli", "--"]).args(arguments))
-}
-
 /// `cargo xtask clean-guests`
 pub(crate) fn clean_guests(arguments: &[String]) -> Result<(), Failure> {
     none(arguments)?;

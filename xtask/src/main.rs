@@ -8,6 +8,7 @@
     reason = "a chore talks to the person who runs it"
 )]
 
+mod bench;
 mod command;
 mod demo;
 mod doors;
@@ -67,9 +68,9 @@ const DOORS: [Door; 10] = [
     ),
     (
         "bench",
-        "[drive]",
-        "measure against the usual tools",
-        doors::bench,
+        "drive [--readme]",
+        "measure against the usual tools; --readme writes the figures there",
+        bench::bench,
     ),
     (
         "setup",

@@ -10,7 +10,7 @@ use christen_testkit::{cloud_init, python, tools};
 use crate::command::{Failure, run, text};
 
 /// A tool and the Debian package that holds it.
-const TOOLS: [(&str, &str); 18] = [
+const TOOLS: [(&str, &str); 19] = [
     ("blkid", "util-linux"),
     ("bsdtar", "libarchive-tools"),
     ("c++", "g++"),
@@ -28,6 +28,7 @@ const TOOLS: [(&str, &str); 18] = [
     ("openssl", "openssl"),
     ("python3", "python3"),
     ("qemu-system-x86_64", "qemu-system-x86"),
+    ("strace", "strace"),
     ("xorriso", "xorriso"),
 ];
 
