@@ -1,5 +1,10 @@
 //! Drives of ours for real guests, and what such a guest must have become.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "how long the guest took belongs in the log"
+)]
+
 use std::path::PathBuf;
 use std::process::Command;
 
