@@ -1,6 +1,6 @@
 //! A description: what a person writes, or a program, read into an [`Instance`].
 //!
-//! The form is a table ([`fields`]); one walk over the positioned tree judges every value
+//! The form is a table (`fields`); one walk over the positioned tree judges every value
 //! by it and collects everything that is wrong, then the instance is put together, short
 //! forms expanded and files read. The JSON Schema ([`crate::schema`]) and the reference
 //! ([`reference_markdown`]) come from the same table.

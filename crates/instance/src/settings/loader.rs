@@ -78,8 +78,7 @@ pub struct Loaded {
 pub struct Effective {
     /// The option.
     pub option: &'static OptionDefinition,
-    /// Its value. Not for display when the option is
-    /// [sensitive](OptionDefinition::sensitive).
+    /// Its value. Not for display when the option is sensitive.
     pub value: OptionValue,
     /// Where it was set; origin `default` when nowhere.
     pub place: Place,
