@@ -54,7 +54,8 @@ pub(crate) enum DriveCommand {
     Explain(DriveExplainArguments),
     /// Copy a drive's documents into a new directory
     Extract(ExtractArguments),
-    /// Compare two drives by the meaning of their documents; exit status 1 when they differ
+    /// Compare two drives by the meaning of their documents; exit status 1 when they differ, 2
+    /// when that cannot be told
     Diff(DiffArguments),
     /// Check a drive: structure, label, documents and their references
     Verify(VerifyArguments),

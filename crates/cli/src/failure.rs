@@ -43,6 +43,12 @@ impl Failure {
         Self::with_status(Status::Changed, message)
     }
 
+    /// The same failure where status 1 is an answer, as it is to `drive diff`: trouble is 2 then.
+    pub(crate) fn apart_from_an_answer(mut self) -> Self {
+        self.status = Status::Usage;
+        self
+    }
+
     fn with_status(status: Status, message: impl Into<String>) -> Self {
         Self {
             status,

@@ -13,8 +13,9 @@ use crate::progress::Busy;
 
 /// Ends with 0 when nothing differs and with 1 when something does, as diff(1).
 pub(crate) fn run(arguments: &DiffArguments) -> Outcome {
-    let before = open::drive(&arguments.before)?;
-    let after = open::drive(&arguments.after)?;
+    let open = |path| open::drive(path).map_err(Failure::apart_from_an_answer);
+    let before = open(&arguments.before)?;
+    let after = open(&arguments.after)?;
     let busy = Busy::new("comparing");
     let changes = diff::diff(&before, &after).map_err(|error| {
         Failure::unchanged(format!(
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: &DiffArguments) -> Outcome {
             arguments.after.display()
         ))
         .because(&error)
+        .apart_from_an_answer()
     })?;
     drop(busy);
     if arguments.json {

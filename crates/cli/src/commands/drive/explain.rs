@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use christen_configdrive::{Drive, Entry};
+use christen_configdrive::read::limits::MAX_DOCUMENT_BYTES_IN_ALL;
+use christen_configdrive::{Drive, Entry, Error};
 use christen_instance::explain::explain;
 use christen_instance::{Dialect, Document};
 
@@ -42,19 +43,29 @@ fn dialect_of(label: &str) -> Option<Dialect> {
         .find(|dialect| dialect.label().eq_ignore_ascii_case(label))
 }
 
-/// The documents of a drive. What lies too deep or is too long to be one is left out.
-fn documents(
-    drive: &Drive<'_>,
-    entries: &[Entry],
-) -> Result<Vec<Document>, christen_configdrive::Error> {
-    entries
-        .iter()
-        .filter(|entry| entry.is_file() && entry.length <= MAX_DOCUMENT_BYTES)
-        .map(|entry| {
-            Ok(Document {
-                path: entry.path_text().into_owned(),
-                content: drive.read_file(entry, MAX_DOCUMENT_BYTES)?,
-            })
-        })
-        .collect()
+/// The documents of a drive. What is too long to be one, or lies beyond the bound of all
+/// together, is left out with a warning.
+fn documents(drive: &Drive<'_>, entries: &[Entry]) -> Result<Vec<Document>, Error> {
+    let mut documents = Vec::new();
+    let mut total_bytes = 0;
+    for entry in entries.iter().filter(|entry| entry.is_file()) {
+        let path = entry.path_text().into_owned();
+        // Entries may share their content, so the drive's own size bounds nothing.
+        if entry.length > MAX_DOCUMENT_BYTES
+            || total_bytes + entry.length > MAX_DOCUMENT_BYTES_IN_ALL
+        {
+            output::warning(&format!(
+                "`{}` is not looked at: it has {} bytes",
+                output::visible(&path),
+                entry.length
+            ));
+            continue;
+        }
+        total_bytes += entry.length;
+        documents.push(Document {
+            path,
+            content: drive.read_file(entry, MAX_DOCUMENT_BYTES)?,
+        });
+    }
+    Ok(documents)
 }

@@ -1,6 +1,8 @@
 //! Opening a drive that somebody made, and saying what is wrong with it.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use christen_configdrive::{Drive, Entry, Error};
@@ -12,9 +14,16 @@ pub(crate) const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
 
 /// Opens a drive image for reading.
 pub(crate) fn drive(path: &Path) -> Result<Drive<'static>, Failure> {
-    let file = File::open(path).map_err(|error| {
-        Failure::usage(format!("cannot open `{}`", path.display())).because(&error)
-    })?;
+    let cannot_open = || Failure::usage(format!("cannot open `{}`", path.display()));
+    let because = |error: io::Error| cannot_open().because(&error);
+    // Before it is opened: a pipe would be waited for until somebody writes to it.
+    let kind = fs::metadata(path).map_err(because)?.file_type();
+    if !kind.is_file() && !kind.is_block_device() {
+        return Err(cannot_open()
+            .detail("it is neither a file nor a block device")
+            .hint("a drive is read here and there, so a pipe must be saved to a file first"));
+    }
+    let file = File::open(path).map_err(because)?;
     Drive::open(file).map_err(|error| cannot_read(path, &error))
 }
 
