@@ -15,6 +15,12 @@ pub(crate) enum Status {
     Changed = 3,
 }
 
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
 /// A failed command, ready to be told.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -101,7 +107,7 @@ impl Failure {
 
     /// The process's exit status.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(self.status as u8)
+        self.status.into()
     }
 }
 

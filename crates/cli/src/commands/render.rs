@@ -1,6 +1,7 @@
 //! `christen render`: documents as files, or one to standard output.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -60,7 +61,17 @@ fn write_tree(directory: &Path, documents: &Documents) -> Result<(), Failure> {
         Ok(())
     })
     .map_err(|error| {
-        Failure::unchanged(format!("cannot write the tree `{}`", directory.display()))
-            .because(&error)
+        let failure =
+            Failure::unchanged(format!("cannot write the tree `{}`", directory.display()))
+                .because(&error);
+        match error.kind() {
+            io::ErrorKind::DirectoryNotEmpty
+            | io::ErrorKind::NotADirectory
+            // The working directory by the name `.`, which rename(2) does not replace.
+            | io::ErrorKind::ResourceBusy => {
+                failure.hint("name a directory that does not exist, or one that is empty")
+            }
+            _ => failure,
+        }
     })
 }

@@ -1,17 +1,17 @@
 //! `christen drive build`: from a description to a drive.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
 use christen_configdrive::output::{self as file, Durability};
-use christen_configdrive::{Sink, Timestamp, Tree, WriterSink, iso9660, vfat};
+use christen_configdrive::{Error, Sink, Timestamp, Tree, WriterSink, iso9660, vfat};
 use christen_instance::Document;
 use christen_instance::settings::DriveFormat;
 
 use super::read_back::{self, ReadBackError};
 use crate::args::{BuildArguments, FormatArgument, LayoutArgument};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, Status};
 use crate::identity::Identity;
 use crate::output;
 
@@ -21,6 +21,10 @@ const PUBLISHER: &str = concat!("christen ", env!("CARGO_PKG_VERSION"));
 
 pub(crate) fn run(arguments: &BuildArguments) -> Outcome {
     let to_stdout = arguments.output == Path::new("-");
+    if to_stdout && io::stdout().is_terminal() {
+        return Err(Failure::usage("a drive is no text for a terminal")
+            .hint("name a file with `--output FILE`, or redirect standard output"));
+    }
     if to_stdout && arguments.json {
         return Err(
             Failure::usage("`--json` and `--output -` both want standard output")
@@ -32,12 +36,14 @@ pub(crate) fn run(arguments: &BuildArguments) -> Outcome {
     let drive = Planned::new(arguments, &identity, &documents)?;
     let failed = |error: christen_configdrive::Error| cannot_build(&arguments.output, &error);
     let size_bytes = if to_stdout {
-        let mut sink = WriterSink::new(io::stdout().lock());
-        let size_bytes = drive.write(&mut sink).map_err(failed)?;
-        drop(sink.finish().map_err(|error| {
-            Failure::changed("cannot write all of the drive to standard output").because(&error)
-        })?);
-        size_bytes
+        match to_standard_output(&drive) {
+            Ok(size_bytes) => size_bytes,
+            // The reader has seen enough. The rest is dropped quietly, but this is no whole drive.
+            Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Ok(Status::Changed.into());
+            }
+            Err(error) => return Err(failed(error)),
+        }
     } else {
         let durability = if arguments.no_sync {
             Durability::Unsynced
@@ -60,6 +66,13 @@ pub(crate) fn run(arguments: &BuildArguments) -> Outcome {
     };
     tell(arguments, &drive, size_bytes)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn to_standard_output(drive: &Planned<'_>) -> Result<u64, Error> {
+    let mut sink = WriterSink::new(io::stdout().lock());
+    let size_bytes = drive.write(&mut sink)?;
+    drop(sink.finish().map_err(Error::Write)?);
+    Ok(size_bytes)
 }
 
 /// A drive that is known in every detail and not yet written.
@@ -118,7 +131,7 @@ impl<'a> Planned<'a> {
         })
     }
 
-    fn write(&self, sink: &mut dyn Sink) -> Result<u64, christen_configdrive::Error> {
+    fn write(&self, sink: &mut dyn Sink) -> Result<u64, Error> {
         match &self.filesystem {
             Filesystem::Iso9660(options) => {
                 Ok(iso9660::write(&self.tree, options, sink)?.size_bytes)
@@ -144,8 +157,7 @@ fn format(arguments: &BuildArguments, identity: &Identity) -> FormatArgument {
         })
 }
 
-fn cannot_build(output: &Path, error: &christen_configdrive::Error) -> Failure {
-    use christen_configdrive::Error;
+fn cannot_build(output: &Path, error: &Error) -> Failure {
     let failure = if output == Path::new("-") {
         Failure::changed("cannot write all of the drive to standard output")
     } else {
