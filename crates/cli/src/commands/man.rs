@@ -16,7 +16,7 @@ pub(crate) fn run(arguments: &ManArguments) -> Outcome {
     command.build();
     match &arguments.directory {
         None => output::data(&page(&command, "christen")?)?,
-        Some(directory) => write_pages(&command, "christen", directory)?,
+        Some(directory) => write_pages(&pages(&command, "christen")?, directory)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -30,23 +30,34 @@ fn page(command: &Command, name: &str) -> Result<Vec<u8>, Failure> {
     Ok(text)
 }
 
-fn write_pages(command: &Command, name: &str, directory: &Path) -> Result<(), Failure> {
-    let path = directory.join(format!("{name}.1"));
-    std::fs::write(&path, page(command, name)?).map_err(|error| {
-        Failure::changed(format!(
-            "cannot write `{}`: pages written before it remain",
-            path.display()
-        ))
-        .because(&error)
-    })?;
+/// The pages of a command and all below it, by the name of their files.
+fn pages(command: &Command, name: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut found = vec![(format!("{name}.1"), page(command, name)?)];
     for subcommand in command.get_subcommands() {
         if subcommand.get_name() != "help" {
-            write_pages(
+            found.extend(pages(
                 subcommand,
                 &format!("{name}-{}", subcommand.get_name()),
-                directory,
-            )?;
+            )?);
         }
+    }
+    Ok(found)
+}
+
+fn write_pages(pages: &[(String, Vec<u8>)], directory: &Path) -> Result<(), Failure> {
+    for (written, (name, text)) in pages.iter().enumerate() {
+        let path = directory.join(name);
+        std::fs::write(&path, text).map_err(|error| {
+            let shown = path.display();
+            let failure = if written == 0 {
+                Failure::unchanged(format!("cannot write `{shown}`"))
+            } else {
+                Failure::changed(format!(
+                    "cannot write `{shown}`: pages written before it remain"
+                ))
+            };
+            failure.because(&error)
+        })?;
     }
     Ok(())
 }
