@@ -52,6 +52,7 @@ pub(crate) fn assert_became(report: &CloudReport, datasource: &str) {
     assert!(report.status().contains(datasource), "{}", report.status());
     assert_eq!(value["log_warnings"], Value::Array(Vec::new()));
     assert_eq!(value["hostname"], "guest-01");
+    assert_eq!(value["fqdn"], "guest-01.example.org");
 
     assert_file(
         report,

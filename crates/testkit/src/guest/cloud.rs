@@ -26,13 +26,15 @@ const PACKAGES: &str = "systemd-sysv,dbus,cloud-init,openssh-server,netplan.io,i
 
 /// Run in the tree by `mmdebstrap`. No time-out of `cloud-init` looks for a service on the
 /// network: a guest without our drive must end soon, too.
-const CUSTOMIZE: [&str; 6] = [
+const CUSTOMIZE: [&str; 7] = [
     // cloud-init's default, and another: setting one that was never made fails.
     r#"printf 'en_US.UTF-8 UTF-8\nde_DE.UTF-8 UTF-8\n' > "$1/etc/locale.gen" && chroot "$1" locale-gen"#,
     r#"chroot "$1" systemctl enable systemd-networkd.service christen-probe.service"#,
     r#"printf 'datasource_list: [ConfigDrive, NoCloud, None]\n' > "$1/etc/cloud/cloud.cfg.d/95-christen.cfg""#,
-    // Host names come from the drive, and resolve without a network.
+    // Host names come from the drive, and resolve without a network: so do Debian's generic
+    // images (debian-cloud-images, `cloud.cfg.d/01_debian_cloud.cfg/GENERIC`).
     r#"rm -f "$1/etc/hostname""#,
+    r#"printf 'manage_etc_hosts: true\n' > "$1/etc/cloud/cloud.cfg.d/01_debian_cloud.cfg""#,
     // No chore of Debian's competes with the boot for an emulated processor.
     r#"chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer man-db.timer e2scrub_reap.service"#,
     r#"printf '/dev/vda / ext4 defaults 0 1\n' > "$1/etc/fstab""#,
