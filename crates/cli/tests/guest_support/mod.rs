@@ -12,22 +12,22 @@ use christen_testkit::guest::cloud::CloudReport;
 use christen_testkit::{TempDir, tools};
 use serde_json::Value;
 
-/// Addresses of the NICs in `instance.yaml`.
+/// Addresses of the NICs in the description.
 pub(crate) const MACS: [&str; 2] = ["52:54:00:00:53:01", "52:54:00:00:53:02"];
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID73oR3L+j2H7E6ZfOiJrC+jBl5HH2/ld6K6fjDjtC62";
 
-/// Builds the drive of `instance.yaml` with the binary.
+/// The instance that guests become.
+pub(crate) const DESCRIPTION: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/demo.yaml");
+
+/// Builds the drive of the description with the binary.
 pub(crate) fn drive(directory: &TempDir, arguments: &[&str]) -> PathBuf {
     let path = directory.join("drive");
-    let description = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/guest_support/instance.yaml"
-    );
     tools::run(
         Command::new(env!("CARGO_BIN_EXE_christen"))
-            .args(["drive", "build", description, "--output"])
+            .args(["drive", "build", DESCRIPTION, "--output"])
             .arg(&path)
             .args(arguments),
     );
@@ -76,6 +76,14 @@ pub(crate) fn assert_became(report: &CloudReport, datasource: &str) {
         value["files"]["/etc/localtime"]["link"],
         "/usr/share/zoneinfo/Europe/Berlin"
     );
+
+    // Files of the OpenStack form are on a config drive only.
+    if datasource == "ConfigDrive" {
+        assert_eq!(
+            value["files"]["/etc/christen-injected"]["size"],
+            "injected\n".len()
+        );
+    }
 
     let deploy = &value["users"]["deploy"];
     assert_eq!(deploy["uid"], 1500);
