@@ -7,18 +7,16 @@
     reason = "how long the guest took belongs in the log"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use christen_testkit::extract::{self, Files};
 use christen_testkit::guest::{self, DriveFile, View};
 use christen_testkit::{TempDir, tools};
 
 /// What both the drive and the tree need to be the same.
 const FIXED: [&str; 2] = ["--time", "2026-11-22T12:00:00Z"];
-
-type Files = BTreeMap<Vec<u8>, Vec<u8>>;
 
 #[test]
 #[ignore = "boots a guest; `cargo xtask guest-check` runs it"]
@@ -61,7 +59,7 @@ fn the_guest_reads_the_drives_of_the_examples() {
                 );
             };
             christen(&["render"], ("--tree", &tree), &[]);
-            let expected = read(&tree);
+            let expected = extract::files(&tree).unwrap();
             for format in ["iso9660", "vfat"] {
                 let path = directory.join(format!("{name}-{dialect}.{format}"));
                 christen(
@@ -95,33 +93,13 @@ fn the_guest_reads_the_drives_of_the_examples() {
             };
             let files: Files = seen
                 .files()
-                .map(|(path, content)| (path.to_vec(), content.to_vec()))
+                .map(|(path, content)| {
+                    (String::from_utf8_lossy(path).into_owned(), content.to_vec())
+                })
                 .collect();
             assert!(files == *expected, "{what}, {view:?}: the files differ");
         }
         assert!(!seen.views.is_empty(), "{what}");
     }
     println!("the guest read {} drives of the examples", drives.len());
-}
-
-fn read(root: &Path) -> Files {
-    let mut files = Files::new();
-    let mut todo = vec![String::new()];
-    while let Some(above) = todo.pop() {
-        for entry in fs::read_dir(root.join(&above)).unwrap() {
-            let entry = entry.unwrap();
-            let name = entry.file_name().into_string().unwrap();
-            let path = if above.is_empty() {
-                name
-            } else {
-                format!("{above}/{name}")
-            };
-            if entry.file_type().unwrap().is_dir() {
-                todo.push(path);
-            } else {
-                files.insert(path.into_bytes(), fs::read(entry.path()).unwrap());
-            }
-        }
-    }
-    files
 }

@@ -13,6 +13,7 @@
 
 pub mod cache;
 pub mod cloud_init;
+pub mod extract;
 pub mod guest;
 pub mod python;
 pub mod temp;

@@ -1,12 +1,14 @@
 """Asks cloud-init's own code one question; the answer is JSON on standard output.
 
-The verb is the argument; standard input holds the path of a tree, or a text to judge.
+The verb is the argument; standard input holds a text to judge, or for `read` a list of
+trees in JSON: [["config-drive" or "nocloud", PATH], ...]. The answer to that is a list too,
+of {"read": RESULTS} or {"refused": WHY}.
 Works with cloud-init 22.4 to 25.1.
 """
 
 import base64
+import contextlib
 import json
-import os
 import sys
 import tempfile
 
@@ -27,6 +29,15 @@ def plain(value):
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
+
+
+@contextlib.contextmanager
+def scratch_paths():
+    """Directories for what a datasource keeps, gone with the question."""
+    from cloudinit import helpers
+
+    with tempfile.TemporaryDirectory() as scratch:
+        yield helpers.Paths({"cloud_dir": scratch, "run_dir": scratch})
 
 
 def config_drive(tree):
@@ -50,15 +61,18 @@ def config_drive(tree):
         from cloudinit.net import eni
 
         results["network"] = eni.convert_eni_data(plain(results["network_config"]))
+    with scratch_paths() as paths:
+        source = DataSourceConfigDrive.DataSourceConfigDrive({}, None, paths)
+        source.metadata, source.version = results["metadata"], results["version"]
+        results["keys"] = source.get_public_ssh_keys()
     return results
 
 
 def nocloud(tree):
-    from cloudinit import helpers, settings
+    from cloudinit import settings
     from cloudinit.sources import DataSourceNoCloud
 
-    with tempfile.TemporaryDirectory() as scratch:
-        paths = helpers.Paths({"cloud_dir": scratch, "run_dir": scratch})
+    with scratch_paths() as paths:
         source = DataSourceNoCloud.DataSourceNoCloud(settings.CFG_BUILTIN, None, paths)
         source.seed_dirs = [tree]
         # Without a label it does not look at this machine's own drives.
@@ -69,10 +83,20 @@ def nocloud(tree):
             raise SystemExit("NoCloud read %s, not the tree" % source.seed)
         return {
             "metadata": source.metadata,
+            "keys": source.get_public_ssh_keys(),
             "userdata": source.userdata_raw,
             "vendordata": source.vendordata_raw,
             "network": source.network_config,
         }
+
+
+def read(source, tree):
+    try:
+        results = config_drive(tree) if source == "config-drive" else nocloud(tree)
+    # Whatever a reader raises is its answer on this tree, and the next one wants its own.
+    except (Exception, SystemExit) as error:
+        return {"refused": "%s: %s" % (type(error).__name__, error)}
+    return {"read": results}
 
 
 def judge(text, network):
@@ -102,10 +126,8 @@ def judge(text, network):
 
 def main():
     verb, given = sys.argv[1], sys.stdin.buffer.read()
-    if verb == "config-drive":
-        answer = config_drive(os.fsdecode(given))
-    elif verb == "nocloud":
-        answer = nocloud(os.fsdecode(given))
+    if verb == "read":
+        answer = [read(source, tree) for source, tree in json.loads(given)]
     elif verb == "cloud-config":
         answer = judge(given.decode("utf-8"), network=False)
     elif verb == "network-config":
