@@ -408,7 +408,7 @@ fn mistakes_are_named() {
         "user_data: {file: big}\n",
         "1:19 user_data.file",
         "more than 49149 bytes",
-        "",
+        "--limit user_data_base64_bytes",
     );
     check(
         "admin_password: {file: binary}\n",
@@ -444,7 +444,7 @@ fn mistakes_are_named() {
         &format!("user_data: {}\n", "a".repeat(49_150)),
         "1:12 user_data",
         "49150 bytes, more than 49149",
-        "",
+        "--limit user_data_base64_bytes",
     );
     check(
         "user_data: a\ncloud_config: {a: b}\n",

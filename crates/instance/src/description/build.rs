@@ -236,7 +236,7 @@ impl<'w, 't> Builder<'w, 't> {
             );
             self.walk
                 .error(node.span, "metadata", message, None)
-                .hint("option `[quota] metadata_items` of the settings raises this limit");
+                .hint("`--limit metadata_items=NUMBER` raises this limit");
         }
         for member in members {
             let path = &mut "metadata".to_owned();
@@ -273,7 +273,7 @@ impl<'w, 't> Builder<'w, 't> {
         }
         let size = Size {
             most: self.limits.injected_file_content_bytes,
-            option: Some("[quota] injected_file_content_bytes"),
+            raised_by: Some("option `[quota] injected_file_content_bytes` of the settings"),
         };
         let mut files = Vec::new();
         for (index, item) in items.iter().enumerate() {

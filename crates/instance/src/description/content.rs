@@ -25,8 +25,8 @@ const MAX_KEY_FILE: u64 = 64 * 1024;
 pub(crate) struct Size {
     /// Bytes at most.
     pub(crate) most: u64,
-    /// The option that raises it, when there is one.
-    pub(crate) option: Option<&'static str>,
+    /// What raises it, when anything does.
+    pub(crate) raised_by: Option<&'static str>,
 }
 
 impl Builder<'_, '_> {
@@ -45,7 +45,7 @@ impl Builder<'_, '_> {
         if error.kind() == io::ErrorKind::FileTooLarge {
             let message = format!("`{shown}` has more than {} bytes", size.most);
             let draft = self.walk.error(node.span, path, message, Some(shown));
-            draft.hint = size.option.map(raise);
+            draft.hint = size.raised_by.map(raise);
         } else {
             let message = format!("cannot read `{shown}`: {error}");
             let draft = self.walk.error(node.span, path, message, Some(shown));
@@ -58,7 +58,14 @@ impl Builder<'_, '_> {
 
     /// Reads a file that must be text.
     fn read_text(&mut self, node: &Node, path: &str, most: u64) -> Option<String> {
-        let bytes = self.read(node, path, Size { most, option: None })?;
+        let bytes = self.read(
+            node,
+            path,
+            Size {
+                most,
+                raised_by: None,
+            },
+        )?;
         match String::from_utf8(bytes) {
             Ok(text) => Some(text),
             Err(_) => {
@@ -96,7 +103,7 @@ impl Builder<'_, '_> {
             return true;
         }
         let message = format!("{length} bytes, more than {}", size.most);
-        self.walk.error(node.span, path, message, None).hint = size.option.map(raise);
+        self.walk.error(node.span, path, message, None).hint = size.raised_by.map(raise);
         false
     }
 
@@ -114,7 +121,7 @@ impl Builder<'_, '_> {
         // Four letters for three bytes, padded: the largest size whose base64 still fits.
         let size = Size {
             most: self.limits.user_data_base64_bytes / 4 * 3,
-            option: None,
+            raised_by: Some("`--limit user_data_base64_bytes=NUMBER`"),
         };
         let bytes = match (user_data, cloud_config) {
             (Some(node), _) => {
@@ -249,8 +256,8 @@ impl Builder<'_, '_> {
     }
 }
 
-fn raise(option: &'static str) -> String {
-    format!("option `{option}` of the settings raises this limit")
+fn raise(means: &'static str) -> String {
+    format!("{means} raises this limit")
 }
 
 /// Whether some word is a key type and the next one is base64 that begins with that type's

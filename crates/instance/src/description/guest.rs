@@ -118,7 +118,7 @@ impl Builder<'_, '_> {
     fn guest_file(&mut self, node: &Node, path: &mut String) -> Option<GuestFile> {
         let size = Size {
             most: self.limits.guest_file_bytes,
-            option: None,
+            raised_by: Some("`--limit guest_file_bytes=NUMBER`"),
         };
         let content = self.bytes(node, path, size);
         Some(GuestFile {
