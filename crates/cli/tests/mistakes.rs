@@ -3,7 +3,7 @@
 mod support;
 
 use christen_testkit::TempDir;
-use support::{christen_in, fail, names, put, run, with_description};
+use support::{christen_in, fail, fail_somehow, names, put, run, with_description};
 
 /// Eleven mistakes of eleven kinds.
 const WRONG: &str = "\
@@ -160,6 +160,40 @@ fn text_that_is_no_description_is_told() {
         "error: cannot read `instance.yaml`\n  it is not UTF-8 text: byte 0 is wrong\n\
          hint: save it as UTF-8\n",
     );
+}
+
+#[test]
+fn endless_input_is_cut_off() {
+    let directory = with_description("name: web\n");
+    put(
+        &directory,
+        "endless.yaml",
+        "user_data: {file: /dev/zero}\nfiles: [{path: /a, source: /dev/zero}]\n\
+         admin_password: {file: /dev/zero}\nssh_authorized_keys: {file: /dev/zero}\n",
+    );
+    let check = |arguments: &str, message: &str| {
+        let arguments = format!("render --list {arguments}");
+        let ended = fail_somehow(&mut christen_in(&directory, &arguments), 2);
+        assert!(
+            ended.stderr.contains(message),
+            "{arguments}: {}",
+            ended.stderr
+        );
+    };
+    check("/dev/zero", "it has more than 16777216 bytes\n");
+    check(
+        "instance.yaml --settings /dev/zero",
+        "it has more than 4194304 bytes\n",
+    );
+    check(
+        "instance.yaml --nova-conf /dev/zero",
+        "it has more than 4194304 bytes\n",
+    );
+    check(
+        "instance.yaml --set api.vendordata_jsonfile_path=/dev/zero",
+        "it has more than 4194304 bytes\n",
+    );
+    check("endless.yaml", "`endless.yaml` has 4 mistakes\n");
 }
 
 #[test]
