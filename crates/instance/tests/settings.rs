@@ -419,7 +419,7 @@ fn set_arguments() {
     );
     check(
         "apl.dhcp_domain=x",
-        "--set: `[apl] dhcp_domain` is not a group of options; `[api]` is",
+        "--set: `[apl]` is not a group of options; `[api]` is",
     );
     check(
         "api.vendordata_dynamic_connect_timeout=ten",

@@ -27,7 +27,13 @@ pub(super) fn parse(argument: &str) -> Result<Assigned, Finding> {
         return Err(finding(None, Problem::SetForm));
     }
     let title = super::option::title(group, name);
-    let named = look_up(group, name).map_err(|problem| finding(Some(title.clone()), problem))?;
+    let named = look_up(group, name).map_err(|problem| {
+        let wrong = match problem {
+            Problem::UnknownGroup { .. } => format!("[{group}]"),
+            _ => title.clone(),
+        };
+        finding(Some(wrong), problem)
+    })?;
     let value = match named {
         Named::Option(option) => Some(
             convert::from_text(option, value, option.sensitive)
