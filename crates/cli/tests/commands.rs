@@ -169,6 +169,14 @@ fn extract_writes_what_others_read() {
             ),
         );
     }
+    fs::create_dir(directory.join("empty")).expect("writable");
+    fail(
+        &mut christen_in(&directory.join("empty"), "drive extract ../web ."),
+        1,
+        "error: cannot extract `../web` to `.`: nothing was written\n  cannot use `.`\n  \
+         invalid input parameter\nhint: give a directory by its name\n",
+    );
+    fs::remove_dir(directory.join("empty")).expect("it is empty");
     fail(
         &mut christen_in(&directory, "drive extract web nowhere/tree"),
         1,

@@ -3,7 +3,7 @@
 mod support;
 
 use christen_testkit::TempDir;
-use support::{christen_in, fail, fail_somehow, names, put, run, with_description};
+use support::{christen_in, fail, fail_somehow, member, names, put, run, with_description};
 
 /// Eleven mistakes of eleven kinds.
 const WRONG: &str = "\
@@ -279,7 +279,7 @@ fn mistakes_in_options_are_told_with_their_places() {
         "--list --set nonesuch.option=x",
         2,
         "error: the settings cannot be used\n  \
-         --set: `[nonesuch] option` is not a group of options\n",
+         --set: `[nonesuch]` is not a group of options\n",
     );
     check(
         "--list --set flat_injected=perhaps",
@@ -333,6 +333,46 @@ fn mistakes_in_options_are_told_with_their_places() {
          \n\
          For more information, try '--help'.\n",
     );
+}
+
+#[test]
+fn the_last_of_several_options_wins() {
+    let directory = with_description("uuid: b65cee2f-8c69-4aeb-be2f-f79742548fc2\nname: web\n");
+    for (name, domain) in [("first.conf", "first"), ("second.conf", "second")] {
+        put(&directory, name, format!("[api]\ndhcp_domain = {domain}\n"));
+    }
+    put(
+        &directory,
+        "christen.toml",
+        "[api]\ndhcp_domain = \"toml\"\n",
+    );
+    let check = |options: &str, host_name: &str| {
+        let arguments =
+            format!("render instance.yaml --path openstack/2012-08-10/meta_data.json {options}");
+        let ended = run(&mut christen_in(&directory, &arguments));
+        assert_eq!((ended.status, &*ended.stderr), (0, ""), "{options}");
+        let found = ended.json();
+        let found = member(&found, "hostname").as_str();
+        assert_eq!(found, Some(host_name), "{options}");
+    };
+    check("", "web.novalocal");
+    check(
+        "--nova-conf first.conf --nova-conf second.conf",
+        "web.second",
+    );
+    check(
+        "--nova-conf second.conf --nova-conf first.conf",
+        "web.first",
+    );
+    check(
+        "--settings christen.toml --nova-conf first.conf",
+        "web.toml",
+    );
+    check(
+        "--set api.dhcp_domain=one --set api.dhcp_domain=two --settings christen.toml",
+        "web.two",
+    );
+    check("--nova-conf first.conf --set api.dhcp_domain=", "web");
 }
 
 #[test]

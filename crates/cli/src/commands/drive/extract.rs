@@ -1,5 +1,6 @@
 //! `christen drive extract`: a drive's documents as files.
 
+use std::io;
 use std::process::ExitCode;
 
 use christen_configdrive::Error;
@@ -24,6 +25,10 @@ pub(crate) fn run(arguments: &ExtractArguments) -> Outcome {
         match error {
             Error::DestinationExists { .. } => {
                 failure.hint("give a directory that does not exist or is empty")
+            }
+            // `.` and `..`, beside which nothing can be made that takes their place.
+            Error::Output { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
+                failure.hint("give a directory by its name")
             }
             _ => failure,
         }
