@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use christen_configdrive::output::{self as file, Durability};
-use christen_configdrive::{Error, Sink, Timestamp, Tree, WriterSink, iso9660, vfat};
-use christen_instance::Document;
+use christen_configdrive::{
+    EntryId, Error, Kind, Sink, Timestamp, Tree, WriterSink, iso9660, vfat,
+};
+use christen_instance::Documents;
 use christen_instance::settings::DriveFormat;
 
 use super::read_back::{self, ReadBackError};
@@ -33,7 +35,7 @@ pub(crate) fn run(arguments: &BuildArguments) -> Outcome {
     }
     let mut identity = Identity::load(&arguments.identity)?;
     let documents = identity.documents()?;
-    let drive = Planned::new(arguments, &identity, &documents)?;
+    let drive = Planned::new(arguments, &identity, documents)?;
     let failed = |error: christen_configdrive::Error| cannot_build(&arguments.output, &error);
     let size_bytes = if to_stdout {
         match to_standard_output(&drive) {
@@ -54,7 +56,7 @@ pub(crate) fn run(arguments: &BuildArguments) -> Outcome {
             &arguments.output,
             durability,
             |sink| Ok(drive.write(sink)?),
-            |written| read_back::check(written, &documents),
+            |written| read_back::check(written, &drive.tree),
         )
         .map_err(|error| match error {
             ReadBackError::Drive(error) => failed(error),
@@ -68,7 +70,7 @@ pub(crate) fn run(arguments: &BuildArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn to_standard_output(drive: &Planned<'_>) -> Result<u64, Error> {
+fn to_standard_output(drive: &Planned) -> Result<u64, Error> {
     let mut sink = WriterSink::new(io::stdout().lock());
     let size_bytes = drive.write(&mut sink)?;
     drop(sink.finish().map_err(Error::Write)?);
@@ -76,9 +78,10 @@ fn to_standard_output(drive: &Planned<'_>) -> Result<u64, Error> {
 }
 
 /// A drive that is known in every detail and not yet written.
-struct Planned<'a> {
+struct Planned {
     tree: Tree,
-    documents: &'a [Document],
+    /// In the order of writing.
+    files: Vec<EntryId>,
     filesystem: Filesystem,
 }
 
@@ -87,17 +90,18 @@ enum Filesystem {
     Vfat(vfat::Options),
 }
 
-impl<'a> Planned<'a> {
+impl Planned {
     fn new(
         arguments: &BuildArguments,
         identity: &Identity,
-        documents: &'a [Document],
+        documents: Documents,
     ) -> Result<Self, Failure> {
         let mut tree = Tree::new();
-        for document in documents {
-            tree.add_file(&document.path, document.content.clone())
-                .map_err(|error| cannot_build(&arguments.output, &error))?;
-        }
+        let files = documents
+            .into_iter()
+            .map(|document| tree.add_file(&document.path, document.content))
+            .collect::<Result<_, _>>()
+            .map_err(|error| cannot_build(&arguments.output, &error))?;
         let label = identity.dialect.label();
         let time = Timestamp {
             seconds: identity.time.as_second(),
@@ -126,7 +130,7 @@ impl<'a> Planned<'a> {
         };
         Ok(Self {
             tree,
-            documents,
+            files,
             filesystem,
         })
     }
@@ -175,15 +179,19 @@ fn cannot_build(output: &Path, error: &Error) -> Failure {
     }
 }
 
-fn tell(arguments: &BuildArguments, drive: &Planned<'_>, size_bytes: u64) -> Result<(), Failure> {
+fn tell(arguments: &BuildArguments, drive: &Planned, size_bytes: u64) -> Result<(), Failure> {
     if arguments.json {
         let documents = drive
-            .documents
+            .files
             .iter()
-            .map(|document| {
+            .map(|file| {
+                let length = match drive.tree.kind(*file) {
+                    Kind::File(content) => content.len(),
+                    _ => 0,
+                };
                 output::object([
-                    ("path", document.path.as_str().into()),
-                    ("size_bytes", output::number(document.content.len() as u64)),
+                    ("path", drive.tree.path(*file).into()),
+                    ("size_bytes", output::number(length)),
                 ])
             })
             .collect::<Vec<_>>();
@@ -201,7 +209,7 @@ fn tell(arguments: &BuildArguments, drive: &Planned<'_>, size_bytes: u64) -> Res
         "wrote {} ({}, {} documents, {size_bytes} bytes)",
         arguments.output.display(),
         drive.format(),
-        drive.documents.len(),
+        drive.files.len(),
     ));
     Ok(())
 }

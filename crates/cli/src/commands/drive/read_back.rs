@@ -1,8 +1,7 @@
 //! What was written is read again, by the code that reads anyone's drive.
 
 use christen_configdrive::read::ReadAt;
-use christen_configdrive::{Drive, Error};
-use christen_instance::Document;
+use christen_configdrive::{Content, Drive, Error, Kind, Tree};
 
 /// Why a new drive is not put in its place.
 #[derive(Debug, thiserror::Error)]
@@ -13,30 +12,25 @@ pub(crate) enum ReadBackError {
     Differs { path: String },
 }
 
-/// Reads every document in the tree that Linux shows, and compares bytes.
-pub(crate) fn check(written: impl ReadAt, documents: &[Document]) -> Result<(), ReadBackError> {
+/// Reads every file of the tree that Linux shows, and compares it with what was to be written.
+pub(crate) fn check(written: impl ReadAt, tree: &Tree) -> Result<(), ReadBackError> {
     let drive = Drive::open(written)?;
     let entries = drive.entries(drive.best_view())?;
-    let mut files = entries.iter().filter(|entry| entry.is_file());
-    if files.clone().count() != documents.len() {
-        return Err(ReadBackError::Differs {
-            path: "/".to_owned(),
-        });
+    let differs = |path: &str| ReadBackError::Differs {
+        path: path.to_owned(),
+    };
+    if entries.len() != tree.len() {
+        return Err(differs("/"));
     }
-    let mut by_path: Vec<_> = documents.iter().collect();
-    by_path.sort_by(|a, b| a.path.cmp(&b.path));
-    files.try_for_each(|entry| {
-        let differs = || ReadBackError::Differs {
-            path: entry.path_text().into_owned(),
+    for entry in entries.iter().filter(|entry| entry.is_file()) {
+        let path = entry.path_text();
+        let kind = tree.find(&path).map(|expected| tree.kind(expected));
+        let Some(Kind::File(Content::Bytes(expected))) = kind else {
+            return Err(differs(&path));
         };
-        let index = by_path
-            .binary_search_by(|document| document.path.as_bytes().cmp(&entry.path))
-            .map_err(|_| differs())?;
-        let expected = &by_path[index].content;
-        if drive.read_file(entry, expected.len() as u64)? == *expected {
-            Ok(())
-        } else {
-            Err(differs())
+        if drive.read_file(entry, expected.len() as u64)? != *expected {
+            return Err(differs(&path));
         }
-    })
+    }
+    Ok(())
 }
