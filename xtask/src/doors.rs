@@ -5,7 +5,7 @@ use std::fs;
 use christen_testkit::{cache, tools};
 
 use crate::command::{Failure, cargo, run};
-use crate::setup;
+use crate::{fuzz, setup};
 
 /// `cargo xtask setup`
 pub(crate) fn setup(arguments: &[String]) -> Result<(), Failure> {
@@ -56,6 +56,7 @@ pub(crate) fn check(arguments: &[String]) -> Result<(), Failure> {
         "-D",
         "warnings",
     ]))?;
+    fuzz::check()?;
     run(cargo(&[
         "doc",
         "--workspace",

@@ -7,10 +7,13 @@
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{Failure, cargo, root, run};
+
+/// The workspace of the targets.
+const MANIFEST: &str = "fuzz/Cargo.toml";
 
 const RUSTFLAGS: [&str; 7] = [
     "-Cpasses=sancov-module",
@@ -48,21 +51,15 @@ pub(crate) fn fuzz(arguments: &[String]) -> Result<(), Failure> {
         }
     };
     let directory = root().join("fuzz");
-    let built = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), Into::into)
-        .join("fuzz");
-    run(cargo(&[
-        "build",
-        "--release",
-        "--bins",
-        "--manifest-path",
-        "fuzz/Cargo.toml",
-    ])
-    // Given, so that the flags reach the parsers and not the build scripts.
-    .args(["--target", "x86_64-unknown-linux-gnu"])
-    .arg("--target-dir")
-    .arg(&built)
-    .env("RUSTFLAGS", RUSTFLAGS.join(" ")))?;
+    let built = target_directory();
+    run(
+        cargo(&["build", "--release", "--bins", "--manifest-path", MANIFEST])
+            // Given, so that the flags reach the parsers and not the build scripts.
+            .args(["--target", "x86_64-unknown-linux-gnu"])
+            .arg("--target-dir")
+            .arg(&built)
+            .env("RUSTFLAGS", RUSTFLAGS.join(" ")),
+    )?;
     let programs = built.join("x86_64-unknown-linux-gnu/release");
     let corpus = built.join("corpus");
     run(Command::new(programs.join("seeds")).arg(&corpus))?;
@@ -97,6 +94,25 @@ pub(crate) fn fuzz(arguments: &[String]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Format and clippy for the targets, which the workspace's own do not reach; without
+/// coverage, so that only the types count.
+pub(crate) fn check() -> Result<(), Failure> {
+    run(&mut cargo(&["fmt", "--manifest-path", MANIFEST, "--check"]))?;
+    run(
+        cargo(&["clippy", "--quiet", "--bins", "--manifest-path", MANIFEST])
+            .arg("--target-dir")
+            .arg(target_directory())
+            .args(["--", "-D", "warnings"]),
+    )
+}
+
+/// Apart from that of the workspace, whose artefacts have other flags.
+fn target_directory() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), Into::into)
+        .join("fuzz")
 }
 
 fn target_command(
