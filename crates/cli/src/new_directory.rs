@@ -1,6 +1,6 @@
 //! A directory that comes into being whole or not at all.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// Fills a new directory beside `target` and renames it there.
 ///
 /// The target must not exist, or be an empty directory: rename(2) replaces that and nothing
-/// else. After an error nothing is left behind.
+/// else. After an error nothing is left behind. Nothing is synced: a tree is for looking at,
+/// and its files would have to be waited for one by one.
 pub(crate) fn create(target: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let parent = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -18,8 +19,7 @@ pub(crate) fn create(target: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) 
         path: create_beside(parent)?,
     };
     fill(&unfinished.path)?;
-    fs::rename(&unfinished.path, target)?;
-    File::open(parent)?.sync_all()
+    fs::rename(&unfinished.path, target)
 }
 
 /// Writes a file that nobody but its owner reads: documents hold passwords.
