@@ -248,16 +248,35 @@ fn commands_that_fail_tell_no_secret() {
 #[test]
 fn the_address_of_a_service_is_told_without_its_secrets() {
     let directory = workshop();
-    let target = format!("name@http://user:{MARK}@127.0.0.1:1/{MARK}?{MARK}#{MARK}");
-    for (fatal, status) in [("false", 0), ("true", 1)] {
-        let arguments = format!(
-            "render a.yaml --set api.vendordata_providers=StaticJSON,DynamicJSON \
-             --set api.vendordata_dynamic_targets={target} \
-             --set api.vendordata_dynamic_failure_fatal={fatal} \
-             --path openstack/latest/vendor_data2.json"
-        );
-        let said = says_no_secret(&directory, &arguments, status);
-        assert!(said.contains("http://127.0.0.1:1"), "{said}");
+    // The second has no name, and Nova takes what stands before `@` for one.
+    for (target, shown) in [
+        (
+            format!("name@http://user:{MARK}@127.0.0.1:1/{MARK}?{MARK}#{MARK}"),
+            "`name` failed, `{}` stands in its place: `http://127.0.0.1:1`: ",
+        ),
+        (
+            format!("http://user:{MARK}@127.0.0.1:1/{MARK}"),
+            "`number 1` failed, `{}` stands in its place: the target's URL cannot be used",
+        ),
+    ] {
+        let ask = |fatal: &str| {
+            let arguments = format!(
+                "render a.yaml --set api.vendordata_providers=StaticJSON,DynamicJSON \
+                 --set api.vendordata_dynamic_targets={target} \
+                 --set api.vendordata_dynamic_failure_fatal={fatal} \
+                 --path openstack/latest/vendor_data2.json"
+            );
+            run(&mut christen_in(&directory, &arguments))
+        };
+        // The document of the second has Nova's member by that name.
+        let answered = ask("false");
+        assert_eq!(answered.status, 0, "{}", answered.stderr);
+        let failed = ask("true");
+        assert_eq!((failed.status, failed.text()), (1, ""), "{}", failed.stderr);
+        assert!(answered.stderr.contains(shown), "{}", answered.stderr);
+        for said in [answered.stderr, failed.stderr] {
+            assert!(!said.contains(MARK), "{said}");
+        }
     }
 }
 

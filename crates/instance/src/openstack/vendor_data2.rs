@@ -113,15 +113,21 @@ pub(super) fn ask_all(
             continue;
         };
         let name = name.to_owned();
+        // A user and a password in an address without a name in front are split apart here.
+        let said = if name.contains("://") {
+            format!("number {number}")
+        } else {
+            name.clone()
+        };
         if answers.iter().any(|(known, _)| *known == name) {
-            warnings.push(Warning::TargetRepeated { number, name });
+            warnings.push(Warning::TargetRepeated { number, name: said });
             continue;
         }
         let request = VendorDataRequest {
             url: url.to_owned(),
             body: Secret::new(body.to_owned()),
         };
-        let answer = match ask(&name, &request, service) {
+        let answer = match ask(&said, &request, service) {
             Ok(answer) => answer,
             Err(error) if settings.vendordata_dynamic_failure_fatal => return Err(error),
             Err(error) => {
@@ -134,8 +140,7 @@ pub(super) fn ask_all(
                         _ => source.to_string(),
                     },
                 );
-                let name = name.clone();
-                warnings.push(Warning::ServiceFailed { name, reason });
+                warnings.push(Warning::ServiceFailed { name: said, reason });
                 Value::Object(Vec::new())
             }
         };
