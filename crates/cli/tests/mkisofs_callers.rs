@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use christen_testkit::{TempDir, tools};
+use mkisofs_support::boot::{boot_sectors, read_boot};
 use mkisofs_support::{
-    config_drive_tree, contents, contents_of_tree, fail, judges, mkisofs, put, read, seed_files,
-    succeed,
+    config_drive_tree, contents, contents_of_tree, judges, mkisofs, put, read, seed_files, succeed,
 };
 
 /// Which trees must agree.
@@ -193,30 +193,94 @@ fn openstacksdk() {
     }
 }
 
+/// What Ironic boots a machine from; of `-eltorito-alt-boot` it knows nothing, but others do.
 #[test]
-fn ironic_boot_images_are_refused() {
-    let directory = TempDir::new();
-    for (arguments, option) in [
-        (
-            "-r -V BOOT -J -l -publisher p -no-emul-boot -boot-load-size 4 -boot-info-table \
-             -b isolinux/isolinux.bin -o boot.iso tree",
-            "-no-emul-boot",
-        ),
-        (
-            "-r -V BOOT -l -e boot/efi.img -no-emul-boot -o boot.iso tree",
-            "-e",
-        ),
-    ] {
-        let (status, message) = fail(
-            mkisofs()
+fn ironic_boot_images() {
+    let Some(_) = tree(&["genisoimage"]) else {
+        return;
+    };
+    check_boot(
+        "-r -V VMEDIA_BOOT_ISO -J -l -publisher None -no-emul-boot -boot-load-size 4 \
+         -boot-info-table -b isolinux/isolinux.bin -o OUTPUT tree",
+        Some("isolinux/isolinux.bin"),
+    );
+    check_boot(
+        "-r -V VMEDIA_BOOT_ISO -l -publisher 7a7f0a1b-6d3c-4a55-8d3e-0123456789ab \
+         -e boot/grub/efiboot.img -no-emul-boot -o OUTPUT tree",
+        None,
+    );
+    check_boot(
+        "-r -V config-2 -l -e boot/grub/efiboot.img -no-emul-boot -o OUTPUT tree",
+        None,
+    );
+    check_boot(
+        "-R -J -c boot.catalog -b isolinux/isolinux.bin -no-emul-boot -boot-info-table \
+         -eltorito-alt-boot -e boot/grub/efiboot.img -no-emul-boot -eltorito-alt-boot \
+         -b vmlinuz -no-emul-boot -no-boot -boot-load-seg 0x7c0 -o OUTPUT tree",
+        Some("isolinux/isolinux.bin"),
+    );
+}
+
+/// Runs the arguments with genisoimage and with ours, each on a tree of its own, since
+/// genisoimage puts the boot information table into the file on disk too. `patched` is the
+/// file that gets one.
+fn check_boot(arguments: &str, patched: Option<&str>) {
+    let image = |program: &str| {
+        let directory = TempDir::new();
+        let root = directory.join("tree");
+        config_drive_tree(&root);
+        for (name, length) in [
+            ("isolinux/isolinux.bin", 24_577_u32),
+            ("boot/grub/efiboot.img", 300_001),
+            ("vmlinuz", 1_000_000),
+        ] {
+            let content: Vec<u8> = (0..length).map(|at| (at * 7 % 253) as u8).collect();
+            put(&root, name, content);
+        }
+        let before = contents_of_tree(&root);
+        let arguments = arguments.replace("OUTPUT", "image.iso");
+        tools::run(
+            Command::new(program)
                 .args(arguments.split_whitespace())
+                .env("LC_ALL", "C.UTF-8")
+                .env_remove("SOURCE_DATE_EPOCH")
                 .current_dir(&directory),
         );
-        assert_eq!(status, 2);
-        let expected = format!("error: option `{option}` is not supported");
-        assert!(message.starts_with(&expected), "{message}");
-        assert!(!directory.join("boot.iso").exists());
+        (directory, before)
+    };
+    let (theirs, _) = image("genisoimage");
+    let (ours, before) = image(env!("CARGO_BIN_EXE_christen-mkisofs"));
+    assert!(
+        contents_of_tree(&ours.join("tree")) == before,
+        "the tree on disk is as it was"
+    );
+    let (theirs, ours) = (theirs.join("image.iso"), ours.join("image.iso"));
+    assert_eq!(read_boot(&ours), read_boot(&theirs), "{arguments}");
+    let (mut their_reading, mut our_reading) = (read(&theirs), read(&ours));
+    for reading in [&mut their_reading, &mut our_reading] {
+        // Its time is the one of its making.
+        reading
+            .bsdtar
+            .retain(|line| !line.ends_with(" boot.catalog"));
     }
+    assert_eq!(our_reading, their_reading, "{arguments}");
+
+    // But for the sectors that they name, all files are the same.
+    let (mut their_files, mut our_files) = (contents(&theirs), contents(&ours));
+    for (image, files) in [(&theirs, &mut their_files), (&ours, &mut our_files)] {
+        let bytes = fs::read(image).expect("readable");
+        files.remove("boot.catalog").expect("it is in every tree");
+        let sectors = boot_sectors(&bytes);
+        assert!(!sectors.is_empty());
+        if let Some(patched) = patched {
+            let file = files.get_mut(patched).expect("it is there");
+            assert_eq!(file[12..16], sectors[0].to_le_bytes());
+            file[12..16].fill(0);
+            let place = sectors[0] as usize * 2048;
+            assert_eq!(bytes[place + 16..place + file.len()], file[16..]);
+        }
+    }
+    assert!(our_files == their_files, "{arguments}");
 }
 
 #[test]

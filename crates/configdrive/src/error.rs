@@ -91,6 +91,17 @@ pub enum Error {
         rule: &'static str,
     },
 
+    /// An entry cannot have the part in booting that it was given. Nothing was written.
+    #[error("`{path}` cannot be the {role}: {rule}")]
+    Boot {
+        /// The entry's path.
+        path: String,
+        /// What it was to be.
+        role: &'static str,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+
     /// A file's content could not be read. The image is not complete.
     #[error("cannot read the content of `{path}`")]
     Content {

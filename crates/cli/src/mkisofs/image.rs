@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use christen_configdrive::iso9660::{
-    self, DEFAULT_PADDING_SECTORS, Joliet, Length, NameRules, Options, Report,
+    self, Boot, BootImage, CATALOG_BYTES, DEFAULT_PADDING_SECTORS, Joliet, Length, NameRules,
+    Options, Report,
 };
 use christen_configdrive::{Attributes, Content, EntryId, Error, Sink, Timestamp, Tree};
 
@@ -84,9 +85,43 @@ pub(super) fn options(request: &Request, time: i64) -> Options {
     options
 }
 
-/// Turns what was found into what goes on the drive. Nothing there is newer than `newest`.
-pub(crate) fn tree(found: source::Tree, newest: Option<i64>) -> Result<Tree, Error> {
+/// What the image is booted from; `catalog` is absent if there is nothing.
+pub(super) fn boot(
+    request: &Request,
+    tree: &Tree,
+    catalog: Option<EntryId>,
+) -> Result<Option<Boot>, source::Error> {
+    let Some(catalog) = catalog else {
+        return Ok(None);
+    };
+    let mut images = Vec::new();
+    // The parser has seen to it that every image has a file.
+    for (image, file) in request.boot.iter().map(|image| (image, &image.file)) {
+        let Some((platform, place)) = file else {
+            continue;
+        };
+        images.push(BootImage {
+            entry: tree
+                .find(place)
+                .ok_or_else(|| source::Error::NoBootImage(place.clone()))?,
+            platform: *platform,
+            bootable: image.bootable,
+            load_segment: image.load_segment,
+            load_sectors: image.load_sectors,
+            info_table: image.info_table,
+        });
+    }
+    Ok(Some(Boot { catalog, images }))
+}
+
+/// Turns what was found into what goes on the drive, and tells the boot catalog in it.
+/// Nothing there is newer than `newest`.
+pub(crate) fn tree(
+    found: source::Tree,
+    newest: Option<i64>,
+) -> Result<(Tree, Option<EntryId>), Error> {
     let mut tree = Tree::new();
+    let mut catalog = None;
     let attributes = |entry: &source::Entry| Attributes {
         mode: entry.mode,
         uid: entry.uid,
@@ -99,12 +134,17 @@ pub(crate) fn tree(found: source::Tree, newest: Option<i64>) -> Result<Tree, Err
     tree.set_attributes(EntryId::ROOT, attributes(&found.root));
     for (place, entry) in found.entries {
         let attributes = attributes(&entry);
+        let is_catalog = entry.kind == Kind::BootCatalog;
         let added = match entry.kind {
             Kind::Directory => tree.add_directory(&place),
             Kind::File { path, length } => tree.add_file(&place, Content::File { path, length }),
             Kind::Symlink { target } => tree.add_symlink(&place, &target),
+            Kind::BootCatalog => tree.add_file(&place, vec![0; CATALOG_BYTES as usize]),
         }?;
         tree.set_attributes(added, attributes);
+        if is_catalog {
+            catalog = Some(added);
+        }
     }
-    Ok(tree)
+    Ok((tree, catalog))
 }

@@ -53,8 +53,10 @@ fn write(request: &Request) -> Result<(), Failure> {
     for warning in &found.warnings {
         output::warning(&output::visible(&warning.to_string()));
     }
-    let tree = image::tree(found, time.newest).map_err(|error| cannot(&error))?;
-    let iso = Iso::new(tree, image::options(request, time.seconds));
+    let (tree, catalog) = image::tree(found, time.newest).map_err(|error| cannot(&error))?;
+    let mut options = image::options(request, time.seconds);
+    options.boot = image::boot(request, &tree, catalog).map_err(|error| cannot(&error))?;
+    let iso = Iso::new(tree, options);
     if request.print_size {
         let size = iso9660::size(&iso.tree, &iso.options).map_err(|error| cannot(&error))?;
         return output::data(format!("{}\n", size / SECTOR_BYTES).as_bytes());

@@ -2,7 +2,10 @@
 
 use std::ffi::OsStr;
 
+use christen_configdrive::iso9660::Platform;
+
 use super::request::{PlainLength, Request, RockRidge};
+use super::source;
 use crate::destination::Destination;
 
 /// One option under all its names.
@@ -94,7 +97,8 @@ const fn refuse(
     row(names, argument, Effect::Refuse(reason), "")
 }
 
-const BOOT: &str = "a config drive is not booted from, and no boot record is written";
+const EMULATION: &str = "no disk is emulated; use `-no-emul-boot`";
+const GENERIC_BOOT: &str = "the system area is left empty";
 const FOREIGN_BOOT: &str = "no boot record of another architecture is written";
 const HFS: &str = "no HFS filesystem or Apple extension is written";
 const HIDE: &str = "every file is in every tree";
@@ -322,6 +326,60 @@ pub(crate) static OPTIONS: &[OptionRow] = &[
         "Rock Ridge: the mode of directories that only graft points name",
         |request, argument| mode(argument).map(|mode| request.new_directory_mode = Some(mode)),
     ),
+    value(
+        &["b", "eltorito-boot"],
+        "FILE",
+        "boot from FILE of the image with a BIOS; needs `-no-emul-boot`",
+        |request, argument| boot_file(request, Platform::Bios, argument),
+    ),
+    value(
+        &["e", "efi-boot"],
+        "FILE",
+        "boot from FILE of the image, a FAT filesystem, with UEFI; needs `-no-emul-boot`",
+        |request, argument| boot_file(request, Platform::Efi, argument),
+    ),
+    flag(
+        &["no-emul-boot"],
+        "the boot image is started without emulating a disk",
+        |request| request.boot_image().no_emulation = true,
+    ),
+    flag(
+        &["eltorito-alt-boot"],
+        "the boot options that follow are of another boot image",
+        |request| request.boot_image_ended = true,
+    ),
+    value(
+        &["c", "eltorito-catalog"],
+        "FILE",
+        "where the boot catalog stands in the image [default: boot.catalog]",
+        |request, argument| place(argument).map(|place| request.boot_catalog = Some(place)),
+    ),
+    value(
+        &["boot-load-size"],
+        "SECTORS",
+        "how many sectors of 512 bytes of the boot image are loaded [default: all]",
+        |request, argument| {
+            number_16(argument).map(|sectors| request.boot_image().load_sectors = Some(sectors))
+        },
+    ),
+    value(
+        &["boot-load-seg"],
+        "SEGMENT",
+        "the segment to which the boot image is loaded [default: that of the BIOS]",
+        |request, argument| {
+            number_16(argument).map(|segment| request.boot_image().load_segment = segment)
+        },
+    ),
+    flag(
+        &["boot-info-table"],
+        "bytes 8 to 63 of the boot image tell where it stands; the file on disk stays as it is",
+        |request| request.boot_image().info_table = true,
+    ),
+    flag(
+        &["no-boot"],
+        "the boot image is listed in the catalog as one not to start",
+        |request| request.boot_image().bootable = false,
+    ),
     flag(
         &["pad"],
         "300 KiB of zeros at the end (default)",
@@ -420,17 +478,8 @@ pub(crate) static OPTIONS: &[OptionRow] = &[
     refuse(&["no-rr"], None, SESSION),
     refuse(&["debug"], None, "there is no such output"),
     refuse(&["log-file"], Some("FILE"), "messages go to standard error"),
-    refuse(&["b", "eltorito-boot"], Some("FILE"), BOOT),
-    refuse(&["e", "efi-boot"], Some("FILE"), BOOT),
-    refuse(&["eltorito-alt-boot"], None, BOOT),
-    refuse(&["G", "generic-boot"], Some("FILE"), BOOT),
-    refuse(&["c", "eltorito-catalog"], Some("FILE"), BOOT),
-    refuse(&["hard-disk-boot"], None, BOOT),
-    refuse(&["no-emul-boot"], None, BOOT),
-    refuse(&["no-boot"], None, BOOT),
-    refuse(&["boot-load-seg"], Some("SEGMENT"), BOOT),
-    refuse(&["boot-load-size"], Some("SECTORS"), BOOT),
-    refuse(&["boot-info-table"], None, BOOT),
+    refuse(&["hard-disk-boot"], None, EMULATION),
+    refuse(&["G", "generic-boot"], Some("FILE"), GENERIC_BOOT),
     refuse(&["B", "sparc-boot"], Some("FILES"), FOREIGN_BOOT),
     refuse(&["sunx86-boot"], Some("FILES"), FOREIGN_BOOT),
     refuse(&["sparc-label"], Some("TEXT"), FOREIGN_BOOT),
@@ -584,6 +633,40 @@ fn number(argument: &OsStr) -> Result<u32, &'static str> {
         .to_str()
         .and_then(|text| text.parse().ok())
         .ok_or("a number of 32 bits")
+}
+
+/// A number in C's notation, as genisoimage reads those of its boot options.
+fn number_16(argument: &OsStr) -> Result<u16, &'static str> {
+    let text = argument.to_str().unwrap_or_default();
+    let (digits, radix) = match text.strip_prefix('0') {
+        Some(rest) if rest.starts_with(['x', 'X']) => (&rest[1..], 16),
+        Some(rest) if !rest.is_empty() => (rest, 8),
+        _ => (text, 10),
+    };
+    u16::from_str_radix(digits, radix).map_err(|_| "a number of 16 bits")
+}
+
+fn boot_file(
+    request: &mut Request,
+    platform: Platform,
+    argument: &OsStr,
+) -> Result<(), &'static str> {
+    let place = place(argument)?;
+    let image = request.boot_image();
+    if image.file.is_some() {
+        return Err("the only boot image; `-eltorito-alt-boot` begins another");
+    }
+    image.file = Some((platform, place));
+    Ok(())
+}
+
+/// The place of a file in the image.
+fn place(argument: &OsStr) -> Result<String, &'static str> {
+    argument
+        .to_str()
+        .and_then(source::normalize)
+        .filter(|place| !place.is_empty())
+        .ok_or("the place of a file in the image")
 }
 
 fn mode(argument: &OsStr) -> Result<u16, &'static str> {

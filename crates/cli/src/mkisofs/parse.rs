@@ -49,6 +49,14 @@ pub(crate) enum Mistake {
         /// What would have been right.
         expected: &'static str,
     },
+    /// A boot image that the firmware would take for a disk.
+    #[error(
+        "boot image `{0}` would be started from an emulated disk, which is not supported; use `-no-emul-boot`"
+    )]
+    Emulation(String),
+    /// Boot options, and nothing to boot from.
+    #[error("boot options are given without a boot image; `-b` or `-e` names one")]
+    NoBootImage,
     /// Nothing to make an image of.
     #[error("no path is given to make an image of")]
     NoPath,
@@ -97,7 +105,25 @@ pub(crate) fn parse(
     if request.paths.is_empty() && request.path_lists.is_empty() {
         return Err(Mistake::NoPath);
     }
+    check_boot(&request)?;
     Ok(Command::Image(Box::new(request)))
+}
+
+/// Checks what only all boot options together tell.
+fn check_boot(request: &Request) -> Result<(), Mistake> {
+    if request.boot.is_empty() && request.boot_catalog.is_some() {
+        return Err(Mistake::NoBootImage);
+    }
+    for image in &request.boot {
+        match &image.file {
+            None => return Err(Mistake::NoBootImage),
+            Some((_, place)) if !image.no_emulation => {
+                return Err(Mistake::Emulation(place.clone()));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// What stands behind one dash: a short option, a long one, or short ones run together.
@@ -249,7 +275,9 @@ fn names_beginning(beginning: &[u8]) -> Vec<String> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::request::{PlainLength, RockRidge};
+    use christen_configdrive::iso9660::Platform;
+
+    use super::super::request::{BootImage, PlainLength, RockRidge};
     use super::*;
     use crate::destination::Destination;
 
@@ -385,6 +413,44 @@ mod tests {
         }
     }
 
+    /// Ironic's list has an image's options before its name.
+    #[test]
+    fn boot_options_are_of_the_image_that_is_begun() {
+        let image = |platform, place: &str| BootImage {
+            file: Some((platform, place.to_owned())),
+            no_emulation: true,
+            bootable: true,
+            load_segment: 0,
+            load_sectors: None,
+            info_table: false,
+        };
+        check(
+            "-no-emul-boot -boot-load-size 4 -boot-info-table -b isolinux/isolinux.bin \
+             -c isolinux/boot.cat -eltorito-alt-boot -e boot/grub/efi.img -no-emul-boot \
+             -eltorito-alt-boot -b ./x//y -no-boot -boot-load-seg 0x7c0 -boot-load-size 010 \
+             -no-emul-boot -eltorito-alt-boot t",
+            |request| {
+                request.boot = vec![
+                    BootImage {
+                        load_sectors: Some(4),
+                        info_table: true,
+                        ..image(Platform::Bios, "isolinux/isolinux.bin")
+                    },
+                    image(Platform::Efi, "boot/grub/efi.img"),
+                    BootImage {
+                        bootable: false,
+                        load_segment: 0x7c0,
+                        load_sectors: Some(8),
+                        ..image(Platform::Bios, "x/y")
+                    },
+                ];
+                request.boot_catalog = Some("isolinux/boot.cat".to_owned());
+                request.boot_image_ended = true;
+                tree(request);
+            },
+        );
+    }
+
     #[test]
     fn mistakes_are_told_by_name() {
         check_mistake("", "no path is given to make an image of");
@@ -404,9 +470,42 @@ mod tests {
             "option `-udf` is not supported: no UDF filesystem is written",
         );
         check_mistake(
-            "-b isolinux.bin t",
-            "option `-b` is not supported: a config drive is not booted from, and no boot \
-             record is written",
+            "-b isolinux.bin -hard-disk-boot t",
+            "option `-hard-disk-boot` is not supported: no disk is emulated; use `-no-emul-boot`",
+        );
+        for line in [
+            "-b a/floppy.img t",
+            "-e a/floppy.img t",
+            "-b x -no-emul-boot -eltorito-alt-boot -e a/floppy.img t",
+        ] {
+            check_mistake(
+                line,
+                "boot image `a/floppy.img` would be started from an emulated disk, which is not \
+                 supported; use `-no-emul-boot`",
+            );
+        }
+        for line in [
+            "-no-emul-boot t",
+            "-c boot.cat t",
+            "-b x -no-emul-boot -eltorito-alt-boot -boot-info-table t",
+        ] {
+            check_mistake(
+                line,
+                "boot options are given without a boot image; `-b` or `-e` names one",
+            );
+        }
+        check_mistake(
+            "-b x -no-emul-boot -e y t",
+            "option `-e`: `y` is not the only boot image; `-eltorito-alt-boot` begins another",
+        );
+        for (line, argument) in [("-b ../x t", "../x"), ("-b / t", "/")] {
+            let expected =
+                format!("option `-b`: `{argument}` is not the place of a file in the image");
+            check_mistake(line, &expected);
+        }
+        check_mistake(
+            "-boot-load-size 65536 -b x t",
+            "option `-boot-load-size`: `65536` is not a number of 16 bits",
         );
         check_mistake(
             "-iso-level 4 t",

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use christen_configdrive::iso9660::NameRules;
+use christen_configdrive::iso9660::{NameRules, Platform};
 
 use crate::destination::Destination;
 
@@ -40,6 +40,22 @@ pub(crate) enum PlainLength {
     Longest,
 }
 
+/// An image to boot from, as far as its options have told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BootImage {
+    /// Its file and the firmware it is for; absent until `-b` or `-e`.
+    pub(crate) file: Option<(Platform, String)>,
+    /// `-no-emul-boot`: without it the firmware would emulate a disk.
+    pub(crate) no_emulation: bool,
+    /// `-no-boot`: it is listed and not started.
+    pub(crate) bootable: bool,
+    pub(crate) load_segment: u16,
+    /// `-boot-load-size`: sectors of 512 bytes.
+    pub(crate) load_sectors: Option<u16>,
+    /// `-boot-info-table`.
+    pub(crate) info_table: bool,
+}
+
 /// Everything asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -69,6 +85,12 @@ pub(crate) struct Request {
     /// `-D`: directories below the eighth level stay where they are.
     pub(crate) deep_directories: bool,
     pub(crate) pad: bool,
+    /// In the order of the boot catalog.
+    pub(crate) boot: Vec<BootImage>,
+    /// `-eltorito-alt-boot`: the next boot option is of another image.
+    pub(crate) boot_image_ended: bool,
+    /// The place of the boot catalog.
+    pub(crate) boot_catalog: Option<String>,
     pub(crate) follow_links: bool,
     pub(crate) graft_points: bool,
     pub(crate) print_size: bool,
@@ -109,6 +131,9 @@ impl Request {
             new_directory_mode: None,
             deep_directories: false,
             pad: true,
+            boot: Vec::new(),
+            boot_image_ended: false,
+            boot_catalog: None,
             follow_links: false,
             graft_points: false,
             print_size: false,
@@ -117,5 +142,23 @@ impl Request {
             path_lists: Vec::new(),
             paths: Vec::new(),
         }
+    }
+
+    /// The boot image that the next option is of. As in genisoimage the first one begins
+    /// with any of its options, so that `-no-emul-boot` may come before `-b`.
+    pub(crate) fn boot_image(&mut self) -> &mut BootImage {
+        if self.boot.is_empty() || self.boot_image_ended {
+            self.boot_image_ended = false;
+            self.boot.push(BootImage {
+                file: None,
+                no_emulation: false,
+                bootable: true,
+                load_segment: 0,
+                load_sectors: None,
+                info_table: false,
+            });
+        }
+        let last = self.boot.len() - 1;
+        &mut self.boot[last]
     }
 }

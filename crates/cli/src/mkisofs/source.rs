@@ -17,6 +17,10 @@ const LONGEST_PATH_LIST: u64 = 64 * 1024 * 1024;
 /// The mode of a directory that is only in the image (genisoimage(1), `-new-dir-mode`).
 const NEW_DIRECTORY_MODE: u16 = 0o555;
 
+/// genisoimage's name and mode for a boot catalog.
+const BOOT_CATALOG: &str = "boot.catalog";
+const BOOT_CATALOG_MODE: u16 = 0o444;
+
 /// What stands at one place of the image.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -29,6 +33,8 @@ pub(crate) enum Kind {
     Symlink {
         target: String,
     },
+    /// The boot catalog, which the writer of the image makes.
+    BootCatalog,
 }
 
 /// One entry of the image.
@@ -65,6 +71,9 @@ pub(crate) enum Warning {
     /// A link that is to be followed leads nowhere.
     #[error("symbolic link `{}` is left out: it leads nowhere", .0.display())]
     Dangling(PathBuf),
+    /// The boot catalog of the image from which the tree was taken, most likely.
+    #[error("`{}` is left out: the new boot catalog takes its place", .0.display())]
+    BootCatalog(PathBuf),
 }
 
 /// Why the trees cannot go into an image.
@@ -96,6 +105,14 @@ pub(crate) enum Error {
     /// A graft point without a path.
     #[error("`{0}` names no path")]
     NoPath(String),
+    /// Nothing stands where the boot image should.
+    #[error("boot image `{0}` is not in the image")]
+    NoBootImage(String),
+    /// The boot catalog has no directory to stand in, or stands where one is.
+    #[error(
+        "boot catalog `{0}` has no place in the image: its directory is not there, or it is one"
+    )]
+    NoBootCatalog(String),
     /// A list of paths without an end.
     #[error("`{}` is too long for a list of paths", .0.display())]
     PathList(PathBuf),
@@ -120,6 +137,9 @@ pub(crate) fn read(request: &Request) -> Result<Tree, Error> {
                 reader.add(OsStr::from_bytes(line))?;
             }
         }
+    }
+    if !request.boot.is_empty() {
+        reader.add_boot_catalog()?;
     }
     Ok(reader.tree)
 }
@@ -349,6 +369,35 @@ impl Reader<'_> {
         }
     }
 
+    /// Adds the boot catalog, in the place of a file that is there.
+    fn add_boot_catalog(&mut self) -> Result<(), Error> {
+        let request = self.request;
+        let place = request.boot_catalog.as_deref().unwrap_or(BOOT_CATALOG);
+        let is_directory = |place: &str| {
+            let there = self.tree.entries.get(place);
+            there.is_some_and(|entry| entry.kind == Kind::Directory)
+        };
+        let homeless = match place.rsplit_once('/') {
+            Some((directory, _)) => !is_directory(directory),
+            None => false,
+        };
+        if homeless || is_directory(place) {
+            return Err(Error::NoBootCatalog(place.to_owned()));
+        }
+        let catalog = Entry {
+            kind: Kind::BootCatalog,
+            mode: request.file_mode.unwrap_or(BOOT_CATALOG_MODE),
+            uid: request.uid.unwrap_or(0),
+            gid: request.gid.unwrap_or(0),
+            modified: None,
+            source: PathBuf::new(),
+        };
+        if let Some(old) = self.tree.entries.insert(place.to_owned(), catalog) {
+            self.tree.warnings.push(Warning::BootCatalog(old.source));
+        }
+        Ok(())
+    }
+
     /// Makes the directories down to a place that exist only in the image.
     fn make_directories(&mut self, place: &str) -> Result<(), Error> {
         let ends = place.match_indices('/').map(|(slash, _)| slash);
@@ -484,7 +533,7 @@ fn split_graft(argument: &[u8]) -> (Option<Vec<u8>>, Vec<u8>) {
 
 /// The place that a graft point means: components joined by `/`, without `.` and `..`;
 /// `None` when it is outside of the image.
-fn normalize(place: &str) -> Option<String> {
+pub(super) fn normalize(place: &str) -> Option<String> {
     let mut components: Vec<&str> = Vec::new();
     for component in place.split('/') {
         match component {

@@ -1,10 +1,11 @@
-//! ISO 9660 with Joliet and Rock Ridge.
+//! ISO 9660 with Joliet and Rock Ridge, and El Torito's boot records.
 //!
 //! ECMA-119 (4th edition), the Joliet specification, SUSP 1.12 and RRIP 1.12; where genisoimage or Linux's `fs/isofs`
 //! differ from them we do as those do, because Nova's drives come from the one and are read by the other.
 //! `docs/formats/iso9660.md` has the table of clauses.
 
 mod directory_record;
+mod el_torito;
 mod hierarchy;
 mod joliet;
 mod names;
@@ -14,6 +15,9 @@ mod volume_descriptor;
 
 use crate::{Content, EntryId, Error, Format, Kind, Sink, Timestamp, Tree, content};
 use directory_record::{Locations, MAX_EXTENT_BYTES, Writer};
+pub use el_torito::{
+    Boot, BootImage, CATALOG_BYTES, MAX_IMAGES, MAX_INFO_TABLE_IMAGE_BYTES, Platform,
+};
 use hierarchy::{Hierarchy, Relocation};
 pub use joliet::Joliet;
 pub use names::{Length, NameRules};
@@ -60,6 +64,8 @@ pub struct Options {
     pub deep_directories: bool,
     /// Sectors of zeros after the last file.
     pub padding_sectors: u32,
+    /// What is booted from, if anything.
+    pub boot: Option<Boot>,
 }
 
 impl Options {
@@ -81,6 +87,7 @@ impl Options {
             rock_ridge: Some(RockRidge::Rationalized),
             deep_directories: false,
             padding_sectors: DEFAULT_PADDING_SECTORS,
+            boot: None,
         }
     }
 }
@@ -150,7 +157,7 @@ const MAX_LINUX_NAME_BYTES: usize = 253;
 ///
 /// # Errors
 ///
-/// [`Error::CannotHold`], [`Error::TooLarge`] and [`Error::VolumeText`] before anything is written;
+/// [`Error::Boot`], [`Error::CannotHold`], [`Error::TooLarge`] and [`Error::VolumeText`] before anything is written;
 /// [`Error::Content`], [`Error::ContentLength`] and [`Error::Write`] on the way.
 pub fn write(tree: &Tree, options: &Options, out: &mut dyn Sink) -> Result<Report, Error> {
     let layout = Layout::new(tree, options)?;
@@ -159,7 +166,7 @@ pub fn write(tree: &Tree, options: &Options, out: &mut dyn Sink) -> Result<Repor
         .map_err(Error::Write)?;
     for entry in tree.entries() {
         if let Kind::File(file) = tree.kind(entry) {
-            content::write(tree, entry, file, out)?;
+            layout.file(tree, options, entry, file, out)?;
             let rest = file.len().next_multiple_of(SECTOR_BYTES) - file.len();
             out.write_zeros(rest).map_err(Error::Write)?;
         }
@@ -243,13 +250,16 @@ impl Cursor {
 impl Layout {
     fn new(tree: &Tree, options: &Options) -> Result<Self, Error> {
         volume_descriptor::check(options)?;
+        if let Some(boot) = &options.boot {
+            el_torito::check(tree, boot)?;
+        }
         let relocation = Relocation::plan(tree, options)?;
         let plain = Hierarchy::plain(tree, options, &relocation)?;
         let joliet = match options.joliet {
             Some(rules) => Some(Hierarchy::joliet(tree, rules)?),
             None => None,
         };
-        let descriptors = 2 + u32::from(joliet.is_some());
+        let descriptors = 2 + u32::from(options.boot.is_some()) + u32::from(joliet.is_some());
         let mut cursor = Cursor(u64::from(SYSTEM_AREA_SECTORS + descriptors));
         let plain_tables = cursor.tables(&plain)?;
         let joliet_tables = match &joliet {
@@ -321,6 +331,9 @@ impl Layout {
             self.plain_tables,
             self.plain_locations.directories[0],
         );
+        if let Some(boot) = &options.boot {
+            el_torito::record(&mut out, self.plain_locations.files[boot.catalog.index()]);
+        }
         if let (Some(tables), Some(locations)) = (self.joliet_tables, &self.joliet_locations) {
             volume_descriptor::write(
                 &mut out,
@@ -343,6 +356,32 @@ impl Layout {
         }
         debug_assert_eq!(out.len() as u64, size, "measured and written must agree");
         out
+    }
+
+    /// Writes a file's content, or what stands in its place.
+    fn file(
+        &self,
+        tree: &Tree,
+        options: &Options,
+        entry: EntryId,
+        file: &Content,
+        out: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        let sectors = &self.plain_locations.files;
+        match &options.boot {
+            Some(boot) if boot.catalog == entry => {
+                let catalog = el_torito::catalog(tree, options, boot, sectors);
+                out.write_all(&catalog).map_err(Error::Write)
+            }
+            Some(boot) if boot.patches(entry) => {
+                // `el_torito::check` has bounded its length.
+                let mut image = Vec::with_capacity(file.len() as usize);
+                content::write(tree, entry, file, &mut image)?;
+                el_torito::patch(&mut image, sectors[entry.index()]);
+                out.write_all(&image).map_err(Error::Write)
+            }
+            _ => content::write(tree, entry, file, out),
+        }
     }
 
     fn renamed(&self, tree: &Tree) -> Vec<Renamed> {

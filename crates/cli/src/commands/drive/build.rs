@@ -86,7 +86,7 @@ struct Planned {
 }
 
 enum Filesystem {
-    Iso9660(iso9660::Options),
+    Iso9660(Box<iso9660::Options>),
     Vfat(vfat::Options),
 }
 
@@ -116,7 +116,7 @@ impl Planned {
                 } else {
                     PUBLISHER.to_owned()
                 };
-                Filesystem::Iso9660(options)
+                Filesystem::Iso9660(Box::new(options))
             }
             FormatArgument::Vfat => {
                 let mut options = vfat::Options::new(label, time);
