@@ -10,14 +10,14 @@ use christen_configdrive::iso9660::{self, Options, Report, View};
 use christen_configdrive::{EntryId, Timestamp, Tree};
 use christen_testkit::trees::{Entry, Names, Shape, random};
 use christen_testkit::{TempDir, tools};
-use common::{assert_same, expected, listing, seeds, tree};
+use common::{assert_same, entries, expected, listing, seeds, tree};
 
 /// 2024-12-31T23:59:59Z.
 const TIME: Timestamp = Timestamp::from_seconds(1_735_689_599);
 
 fn shape(seed: u64, depth: usize) -> Shape {
     Shape {
-        entries: [3, 60, 200, 1000][seed as usize % 4],
+        entries: entries(seed),
         depth,
         names: Names::Posix,
         // The most that Linux reads; see `Report::too_long_for_linux`.

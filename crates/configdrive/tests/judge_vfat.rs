@@ -8,7 +8,7 @@ use christen_configdrive::vfat::{self, Layout, Options};
 use christen_configdrive::{Content, Timestamp, Tree};
 use christen_testkit::trees::{Names, Shape, random};
 use christen_testkit::{TempDir, tools};
-use common::{assert_same, expected, listing, seeds, tree};
+use common::{assert_same, entries, expected, listing, seeds, tree};
 
 /// 2024-12-31T23:59:59Z.
 const TIME: Timestamp = Timestamp::from_seconds(1_735_689_599);
@@ -62,7 +62,7 @@ fn mcopy_returns_the_tree() {
     };
     for seed in seeds() {
         let shape = Shape {
-            entries: [3, 60, 200, 1000][seed as usize % 4],
+            entries: entries(seed),
             depth: 10,
             names: Names::Vfat,
             name_bytes: 250,

@@ -108,6 +108,11 @@ pub(crate) fn assert_same(got: &Listing, expected: &Listing, what: &str) {
     );
 }
 
+/// How many entries the tree of a seed has: from a few to thousands.
+pub(crate) fn entries(seed: u64) -> usize {
+    [3, 60, 200, 1000, 20, 3000][seed as usize % 6]
+}
+
 /// Returns how many random trees a test takes; more for `cargo xtask judge`.
 pub(crate) fn seeds() -> std::ops::Range<u64> {
     let count = std::env::var("CHRISTEN_JUDGE_TREES")
