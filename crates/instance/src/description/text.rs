@@ -166,25 +166,34 @@ pub(crate) fn has_private_key(text: &str) -> bool {
 
 /// The beginning of a text, for a message.
 pub(crate) fn shorten(text: &str) -> String {
-    if has_private_key(text) {
-        return "[redacted]".to_owned();
-    }
-    const SHOWN: usize = 60;
-    let mut short: String = text
-        .chars()
-        .take(SHOWN)
-        .map(|character| {
-            if character.is_control() {
-                '\u{fffd}'
-            } else {
-                character
-            }
-        })
-        .collect();
-    if text.chars().nth(SHOWN).is_some() {
-        short.push('…');
-    }
+    let mut short = String::new();
+    push_short(&mut short, text);
     short
+}
+
+/// Appends the beginning of a text to a message or a path.
+pub(crate) fn push_short(out: &mut String, text: &str) {
+    const SHOWN: usize = 60;
+    // Nearly all that is shown is the key of a field, which needs no look at its characters.
+    let is_key = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if text.len() <= SHOWN && text.bytes().all(is_key) {
+        out.push_str(text);
+        return;
+    }
+    if has_private_key(text) {
+        out.push_str("[redacted]");
+        return;
+    }
+    out.extend(text.chars().take(SHOWN).map(|character| {
+        if character.is_control() {
+            '\u{fffd}'
+        } else {
+            character
+        }
+    }));
+    if text.chars().nth(SHOWN).is_some() {
+        out.push('…');
+    }
 }
 
 fn length(text: &str, least: usize) -> Result<(), Fault> {

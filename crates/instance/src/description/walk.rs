@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::fields::INSTANCE;
 use super::format::{Field, Object, Shape};
 use super::suggest;
-use super::text::{has_private_key, shorten};
+use super::text::{has_private_key, push_short, shorten};
 use crate::finding::{Draft, MAX_FINDINGS, Severity};
 use crate::tree::{Kind, Node, Span};
 
@@ -373,7 +373,7 @@ pub(crate) fn enter(path: &mut String, key: &str) -> usize {
     if !path.is_empty() {
         path.push('.');
     }
-    path.push_str(&shorten(key));
+    push_short(path, key);
     length
 }
 
