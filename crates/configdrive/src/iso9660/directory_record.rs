@@ -1,9 +1,11 @@
 //! Directories: one record for each entry (ECMA-119 §9.1), with Rock Ridge's fields behind it.
 
+use std::io;
+
 use super::hierarchy::{Directory, Hierarchy, Target};
 use super::rock_ridge::{self, Continuation, RockRidge, Role};
 use super::{Options, SECTOR_BYTES, both_endian_16, both_endian_32, pad, short_time};
-use crate::{Attributes, Content, EntryId, Error, Kind, Tree};
+use crate::{Attributes, Content, EntryId, Error, Kind, Sink, Tree};
 
 /// The most that one extent of a file holds: the largest whole number of sectors below 4 GiB (ECMA-119 §9.1.4).
 pub(super) const MAX_EXTENT_BYTES: u64 = 0xffff_f800;
@@ -27,6 +29,13 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Returns the length of both, in bytes, filled up to a sector.
+    fn whole_sectors(self) -> u64 {
+        // The first one is filled up already.
+        let both = u64::from(self.length_bytes) + u64::from(self.continuation_bytes);
+        both.next_multiple_of(SECTOR_BYTES)
+    }
+
     fn continuation_sector(self) -> u32 {
         self.sector + self.length_bytes.div_ceil(SECTOR_BYTES as u32)
     }
@@ -52,9 +61,7 @@ impl Locations {
     ) -> Result<(), Error> {
         for number in placement {
             let place = &mut self.directories[*number as usize];
-            // Both are whole sectors, or the second one is the last.
-            place.sector =
-                take(u64::from(place.length_bytes) + u64::from(place.continuation_bytes))?;
+            place.sector = take(place.whole_sectors())?;
         }
         self.end_sector = take(0)?;
         Ok(())
@@ -115,14 +122,23 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Appends every directory, each with its continuation areas.
-    pub(super) fn write(&self, locations: &Locations, out: &mut Vec<u8>) {
+    /// Writes every directory, each with its continuation areas.
+    pub(super) fn write(&self, locations: &Locations, out: &mut dyn Sink) -> io::Result<()> {
         let mut run = Run::new(locations);
+        let mut scratch = Vec::new();
         for number in &self.hierarchy.placement {
-            self.directory(*number, &mut run, out);
-            out.extend_from_slice(&run.continuation.bytes);
-            pad(out);
+            scratch.clear();
+            self.directory(*number, &mut run, &mut scratch);
+            scratch.extend_from_slice(&run.continuation.bytes);
+            pad(&mut scratch);
+            debug_assert_eq!(
+                scratch.len() as u64,
+                locations.directories[*number as usize].whole_sectors(),
+                "measured and written must agree"
+            );
+            out.write_all(&scratch)?;
         }
+        Ok(())
     }
 
     /// Appends one directory, filled up to a sector.

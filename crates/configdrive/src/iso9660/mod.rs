@@ -13,6 +13,8 @@ mod path_table;
 mod rock_ridge;
 mod volume_descriptor;
 
+use std::io;
+
 use crate::{Content, EntryId, Error, Format, Kind, Sink, Timestamp, Tree, content};
 use directory_record::{Locations, MAX_EXTENT_BYTES, Writer};
 pub use el_torito::{
@@ -162,8 +164,7 @@ const MAX_LINUX_NAME_BYTES: usize = 253;
 pub fn write(tree: &Tree, options: &Options, out: &mut dyn Sink) -> Result<Report, Error> {
     let layout = Layout::new(tree, options)?;
     out.expect(layout.size_bytes());
-    out.write_all(&layout.metadata(tree, options))
-        .map_err(Error::Write)?;
+    layout.metadata(tree, options, out).map_err(Error::Write)?;
     for entry in tree.entries() {
         if let Kind::File(file) = tree.kind(entry) {
             layout.file(tree, options, entry, file, out)?;
@@ -314,17 +315,12 @@ impl Layout {
         u64::from(self.sectors) * SECTOR_BYTES
     }
 
-    /// Returns everything before the first file.
-    fn metadata(&self, tree: &Tree, options: &Options) -> Vec<u8> {
-        let end = match &self.joliet_locations {
-            Some(locations) => locations.end_sector,
-            None => self.plain_locations.end_sector,
-        };
-        let size = u64::from(end) * SECTOR_BYTES;
-        let mut out = Vec::with_capacity(size as usize);
-        out.resize(SYSTEM_AREA_SECTORS as usize * SECTOR_BYTES as usize, 0);
+    /// Writes everything before the first file.
+    fn metadata(&self, tree: &Tree, options: &Options, out: &mut dyn Sink) -> io::Result<()> {
+        out.write_zeros(u64::from(SYSTEM_AREA_SECTORS) * SECTOR_BYTES)?;
+        let mut head = Vec::new();
         volume_descriptor::write(
-            &mut out,
+            &mut head,
             options,
             volume_descriptor::Kind::Primary,
             self.sectors,
@@ -332,11 +328,11 @@ impl Layout {
             self.plain_locations.directories[0],
         );
         if let Some(boot) = &options.boot {
-            el_torito::record(&mut out, self.plain_locations.files[boot.catalog.index()]);
+            el_torito::record(&mut head, self.plain_locations.files[boot.catalog.index()]);
         }
         if let (Some(tables), Some(locations)) = (self.joliet_tables, &self.joliet_locations) {
             volume_descriptor::write(
-                &mut out,
+                &mut head,
                 options,
                 volume_descriptor::Kind::Joliet,
                 self.sectors,
@@ -344,18 +340,18 @@ impl Layout {
                 locations.directories[0],
             );
         }
-        volume_descriptor::terminate(&mut out);
-        path_table::write(&mut out, &self.plain, &self.plain_locations);
+        volume_descriptor::terminate(&mut head);
+        path_table::write(&mut head, &self.plain, &self.plain_locations);
         if let (Some(hierarchy), Some(locations)) = (&self.joliet, &self.joliet_locations) {
-            path_table::write(&mut out, hierarchy, locations);
+            path_table::write(&mut head, hierarchy, locations);
         }
+        out.write_all(&head)?;
         Writer::new(tree, options, &self.plain, options.rock_ridge)
-            .write(&self.plain_locations, &mut out);
+            .write(&self.plain_locations, out)?;
         if let (Some(hierarchy), Some(locations)) = (&self.joliet, &self.joliet_locations) {
-            Writer::new(tree, options, hierarchy, None).write(locations, &mut out);
+            Writer::new(tree, options, hierarchy, None).write(locations, out)?;
         }
-        debug_assert_eq!(out.len() as u64, size, "measured and written must agree");
-        out
+        Ok(())
     }
 
     /// Writes a file's content, or what stands in its place.
