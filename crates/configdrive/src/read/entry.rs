@@ -105,8 +105,9 @@ pub(crate) enum Storage {
 /// Orders paths so that a directory stands before what is in it, and that before the
 /// directory's next neighbour.
 pub(crate) fn tree_order(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
-    left.split(|byte| *byte == b'/')
-        .cmp(right.split(|byte| *byte == b'/'))
+    // The end of a name comes before whatever a longer one goes on with.
+    let weight = |byte: &u8| (*byte != b'/').then_some(*byte);
+    left.iter().map(weight).cmp(right.iter().map(weight))
 }
 
 #[cfg(test)]
@@ -115,8 +116,8 @@ mod tests {
 
     #[test]
     fn a_directory_stands_before_its_content_and_that_before_its_neighbour() {
-        let mut paths: Vec<&[u8]> = vec![b"a-b", b"b", b"a/z", b"a"];
+        let mut paths: Vec<&[u8]> = vec![b"a-b", b"b", b"a\0", b"a/z", b"a"];
         paths.sort_by(|left, right| tree_order(left, right));
-        assert_eq!(paths, [&b"a"[..], b"a/z", b"a-b", b"b"]);
+        assert_eq!(paths, [&b"a"[..], b"a/z", b"a\0", b"a-b", b"b"]);
     }
 }

@@ -163,42 +163,42 @@ pub(super) fn plain_name(identifier: &[u8]) -> Vec<u8> {
 /// Compares identifiers in the order of a directory (ECMA-119 §9.3): names filled with
 /// spaces, then extensions, then the later version first. `unit` is 1 byte, in Joliet 2.
 pub(super) fn directory_order(left: &[u8], right: &[u8], unit: usize) -> std::cmp::Ordering {
-    let parts = |identifier: &[u8]| -> [Vec<u16>; 3] {
-        let characters: Vec<u16> = identifier
-            .chunks(unit.max(1))
-            .map(|chunk| {
-                chunk
-                    .iter()
-                    .fold(0, |sum, byte| (sum << 8) | u16::from(*byte))
-            })
-            .collect();
-        let mut fields = characters.splitn(2, |character| *character == u16::from(b';'));
-        let whole = fields.next().unwrap_or_default();
-        let version = fields.next().unwrap_or_default();
-        let dot = whole
-            .iter()
-            .position(|character| *character == u16::from(b'.'))
-            .unwrap_or(whole.len());
-        let (name, extension) = whole.split_at(dot);
-        let extension = extension.get(1..).unwrap_or_default();
-        [name.to_vec(), extension.to_vec(), version.to_vec()]
-    };
-    let padded = |left: &[u16], right: &[u16]| {
-        let length = left.len().max(right.len());
-        let fill = |part: &[u16]| -> Vec<u16> {
-            part.iter()
-                .copied()
-                .chain(std::iter::repeat(u16::from(b' ')))
-                .take(length)
-                .collect()
+    let unit = unit.max(1);
+    let (name, extension, version) = parts(left, unit);
+    let (other_name, other_extension, other_version) = parts(right, unit);
+    let padded = |left: &[u8], right: &[u8]| {
+        let length = left.len().max(right.len()).div_ceil(unit);
+        let fill = |part| {
+            let spaces = std::iter::repeat(u16::from(b' '));
+            characters(part, unit).chain(spaces).take(length)
         };
-        fill(left).cmp(&fill(right))
+        fill(left).cmp(fill(right))
     };
-    let ([name, extension, version], [other_name, other_extension, other_version]) =
-        (parts(left), parts(right));
-    padded(&name, &other_name)
-        .then_with(|| padded(&extension, &other_extension))
-        .then_with(|| padded(&other_version, &version))
+    padded(name, other_name)
+        .then_with(|| padded(extension, other_extension))
+        .then_with(|| padded(other_version, version))
+}
+
+/// Takes an identifier apart: name, extension, version.
+fn parts(identifier: &[u8], unit: usize) -> (&[u8], &[u8], &[u8]) {
+    let (whole, version) = split_once(identifier, b';', unit);
+    let (name, extension) = split_once(whole, b'.', unit);
+    (name, extension, version)
+}
+
+/// Splits at the first such character; without one the second part is empty.
+fn split_once(text: &[u8], at: u8, unit: usize) -> (&[u8], &[u8]) {
+    let found = characters(text, unit).position(|character| character == u16::from(at));
+    let end = found.map_or(text.len(), |index| index.saturating_mul(unit));
+    let (before, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+    (before, rest.get(unit..).unwrap_or_default())
+}
+
+/// The characters of an identifier, each of so many bytes.
+fn characters(text: &[u8], unit: usize) -> impl Iterator<Item = u16> + '_ {
+    let join = |sum: u16, byte: &u8| (sum << 8) | u16::from(*byte);
+    text.chunks(unit)
+        .map(move |chunk| chunk.iter().fold(0, join))
 }
 
 #[cfg(test)]
