@@ -2,12 +2,13 @@
 //! memory. `cargo xtask bench drive` runs it.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use christen_configdrive::{Timestamp, Tree, WriterSink, iso9660, vfat};
+use christen_configdrive::{Timestamp, Tree, iso9660, vfat};
 use christen_instance::description::{self, Limits};
 use christen_instance::inputs::{
     FileSource, RandomSource, VendorDataFailure, VendorDataRequest, VendorDataService,
@@ -42,11 +43,25 @@ impl VendorDataService for Nobody {
     }
 }
 
-struct Files(std::path::PathBuf);
+/// The files that the description names, in memory: reading them is the caller's part.
+struct Files(HashMap<String, Vec<u8>>);
+
+impl Files {
+    fn load(examples: &Path) -> io::Result<Self> {
+        let mut files = HashMap::new();
+        for entry in std::fs::read_dir(examples.join("files"))? {
+            let entry = entry?;
+            let name = format!("files/{}", entry.file_name().to_string_lossy());
+            files.insert(name, std::fs::read(entry.path())?);
+        }
+        Ok(Self(files))
+    }
+}
 
 impl FileSource for Files {
     fn read(&self, path: &str, _: u64) -> io::Result<Vec<u8>> {
-        std::fs::read(self.0.join(path))
+        let found = self.0.get(path).cloned();
+        found.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -106,19 +121,19 @@ fn tree(documents: Documents) -> Tree {
 }
 
 fn image(tree: &Tree) -> Vec<u8> {
-    let mut sink = WriterSink::new(Vec::new());
+    let mut image = Vec::new();
     let options = iso9660::Options::new("config-2", Timestamp::from_seconds(0));
-    match iso9660::write(tree, &options, &mut sink) {
-        Ok(_) => sink.finish().unwrap_or_default(),
+    match iso9660::write(tree, &options, &mut image) {
+        Ok(_) => image,
         Err(error) => panic!("the image cannot be written: {error}"),
     }
 }
 
 fn fat_image(tree: &Tree) -> Vec<u8> {
-    let mut sink = WriterSink::new(Vec::new());
+    let mut image = Vec::new();
     let options = vfat::Options::new("config-2", Timestamp::from_seconds(0));
-    match vfat::write(tree, &options, &mut sink) {
-        Ok(_) => sink.finish().unwrap_or_default(),
+    match vfat::write(tree, &options, &mut image) {
+        Ok(_) => image,
         Err(error) => panic!("the image cannot be written: {error}"),
     }
 }
@@ -126,7 +141,7 @@ fn fat_image(tree: &Tree) -> Vec<u8> {
 fn main() -> io::Result<()> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let text = std::fs::read_to_string(examples.join("everything.yaml"))?;
-    let files = Files(examples);
+    let files = Files::load(&examples)?;
     let settings = Settings::default();
     let instance = parse(&text, &files);
     let documents = render(&instance, &settings, false);
