@@ -117,6 +117,7 @@ pub(crate) fn examples() -> Vec<Case> {
             dialect,
             description: description.clone(),
             options: Vec::new(),
+            stage: None,
             expected: Expected {
                 uuid: example.uuid.to_owned(),
                 hostname: example.hostname.to_owned(),
