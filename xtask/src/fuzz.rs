@@ -153,8 +153,12 @@ fn summary(log: &str, corpus: &Path) -> Result<String, Failure> {
             .find(|pair| pair[0] == "cov:")
             .and_then(|pair| pair[1].parse::<u64>().ok())
     };
-    let values: Vec<u64> = log.lines().filter_map(coverage).collect();
-    let (Some(first), Some(last)) = (values.first(), values.last()) else {
+    // The first figures are of a corpus half read; this one is of the whole.
+    let first = log
+        .lines()
+        .find(|line| line.contains("INITED"))
+        .and_then(coverage);
+    let (Some(first), Some(last)) = (first, log.lines().filter_map(coverage).next_back()) else {
         return Err(Failure::Command(
             "libFuzzer told of no coverage: the parsers were built without it".to_owned(),
         ));
