@@ -39,9 +39,13 @@ pub(crate) fn read_argument(path: &Path, limit_bytes: u64) -> io::Result<Vec<u8>
     }
 }
 
+/// Room for nearly every description, key and certificate.
+const TYPICAL_BYTES: usize = 16 << 10;
+
 /// Reads to the end, but never more than the limit: `/dev/zero` is a file too.
 fn read_limited(reader: impl Read, limit_bytes: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
+    // Most of these files are small: one read takes them whole, not ten that double.
+    let mut content = Vec::with_capacity(TYPICAL_BYTES);
     reader
         .take(limit_bytes.saturating_add(1))
         .read_to_end(&mut content)?;
