@@ -19,6 +19,10 @@ const LARGE_ROUNDS: usize = 5;
 const LARGE_FILES: usize = 100;
 const LARGE_FILE_BYTES: usize = 10_000_000;
 
+/// Cargo sets this for what it runs. In the programs it would cost a search through cargo's
+/// directories for each library, which no user's run does.
+const LOADER_PATH: &str = "LD_LIBRARY_PATH";
+
 /// A program under measurement.
 struct Program {
     name: &'static str,
@@ -41,6 +45,7 @@ impl Program {
         let start = Instant::now();
         let status = Command::new(&self.command[0])
             .args(&self.command[1..])
+            .env_remove(LOADER_PATH)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -95,6 +100,7 @@ fn system_calls(program: &Program, scratch: &Path) -> io::Result<u64> {
         .args(["-f", "-c", "-o"])
         .arg(&summary)
         .args(&program.command)
+        .env_remove(LOADER_PATH)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
