@@ -101,7 +101,8 @@ impl Identity {
         for warning in renderer.warnings() {
             output::warning(&warning);
         }
-        if let Some(uuid) = renderer.drawn_uuid() {
+        // Of a drive that was not made there is nothing to keep.
+        if let Some(uuid) = renderer.drawn_uuid().filter(|_| result.is_ok()) {
             output::note(&format!(
                 "the description has no `uuid`; made {uuid}: put it there, or the next drive is \
                  another instance to the guest"
