@@ -1,7 +1,6 @@
 //! An inline cloud-config means to PyYAML what it would have meant in a file of its own.
 
-use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::io;
 
 use christen_instance::description::{self, Limits};
 use christen_instance::inputs::FileSource;
@@ -59,17 +58,5 @@ fn rendered_and_written_mean_the_same() {
         Value::Array(vec![(*written).into(), rendered.into()])
     });
     let question = Value::Array(pairs.collect());
-    let mut child = Command::new(python)
-        .args(["-c", COMPARE])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(json::encode(&question).as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
+    python::ask(&python, COMPARE, &json::encode(&question));
 }

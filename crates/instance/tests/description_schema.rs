@@ -1,9 +1,8 @@
 //! The JSON Schema, judged by a validator of other people's making.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use christen_instance::description::{self, Limits};
 use christen_instance::inputs::FileSource;
@@ -38,19 +37,8 @@ fn validate(cases: Vec<Value>) -> Option<Vec<bool>> {
         ("schema".to_owned(), json_schema()),
         ("cases".to_owned(), Value::Array(cases)),
     ]);
-    let mut child = Command::new(python)
-        .args(["-c", VALIDATE])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(json::encode(&question).as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "the validator failed");
-    let Value::Array(answers) = json::parse(std::str::from_utf8(&output.stdout).unwrap()).unwrap()
-    else {
+    let answer = python::ask(&python, VALIDATE, &json::encode(&question));
+    let Value::Array(answers) = json::parse(&answer).unwrap() else {
         panic!("no list");
     };
     Some(

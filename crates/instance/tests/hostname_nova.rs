@@ -1,8 +1,5 @@
 //! Host names beside those that Nova itself makes.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use christen_instance::hostname::hostname_from_name;
 use christen_instance::{Value, json};
 use christen_testkit::python;
@@ -46,20 +43,8 @@ fn names_become_what_nova_makes_of_them() {
         names.push(format!("{}x", "虚".repeat(length)));
     }
     let question = Value::Array(names.iter().map(|name| name.as_str().into()).collect());
-    let mut child = Command::new(python)
-        .args(["-c", NOVA])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(json::encode(&question).as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "Nova failed");
-    let Value::Array(answers) = json::parse(std::str::from_utf8(&output.stdout).unwrap()).unwrap()
-    else {
+    let answer = python::ask(&python, NOVA, &json::encode(&question));
+    let Value::Array(answers) = json::parse(&answer).unwrap() else {
         panic!("no list");
     };
     assert_eq!(answers.len(), names.len());

@@ -1,7 +1,8 @@
 //! The Python interpreter that holds the reference packages: Nova, oslo.config, cloud-init.
 
 use std::env;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::{cache, tools};
@@ -50,6 +51,39 @@ pub fn require(modules: &[&str]) -> Option<PathBuf> {
         }
     }
     Some(interpreter)
+}
+
+/// Runs a program text, gives it `question` on standard input and returns its answer.
+///
+/// # Panics
+///
+/// Panics with the program's complaint when it does not end with success.
+#[track_caller]
+pub fn ask(interpreter: &Path, program: &str, question: &str) -> String {
+    let started = Command::new(interpreter)
+        .args(["-c", program])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = started.unwrap_or_else(|error| panic!("python does not start: {error}"));
+    if let Some(mut input) = child.stdin.take() {
+        // A program that ends early has a complaint, which says more than a broken pipe.
+        let _ = input.write_all(question.as_bytes());
+    }
+    let output = match child.wait_with_output() {
+        Ok(output) => output,
+        Err(error) => panic!("python cannot be waited for: {error}"),
+    };
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    match String::from_utf8(output.stdout) {
+        Ok(answer) => answer,
+        Err(error) => panic!("the answer is not UTF-8: {error}"),
+    }
 }
 
 /// Whether the interpreter finds a module, without the cost of running it.
