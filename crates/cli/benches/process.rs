@@ -209,6 +209,14 @@ fn main() -> io::Result<()> {
         output: output(file),
         after,
     };
+    let empty = || {
+        program(
+            "an empty process (`true`)",
+            words("true"),
+            "none",
+            After::Nothing,
+        )
+    };
     let localds = |name: &str| {
         let mut command = words("cloud-localds -d raw --vendor-data");
         command.push(text(&seed.join("vendor-data")));
@@ -235,12 +243,7 @@ fn main() -> io::Result<()> {
         ("Without sync:", After::Nothing, "--no-sync"),
     ] {
         let programs = [
-            Program {
-                name: "an empty process (`true`)",
-                command: words("true"),
-                output: output("none"),
-                after: After::Nothing,
-            },
+            empty(),
             program(
                 "`christen drive build`",
                 build("ours.iso", flag),
@@ -268,12 +271,7 @@ fn main() -> io::Result<()> {
         ];
         table(title, 1, &programs, ROUNDS, &scratch)?;
         let programs = [
-            Program {
-                name: "an empty process (`true`)",
-                command: words("true"),
-                output: output("none"),
-                after: After::Nothing,
-            },
+            empty(),
             program(
                 "`christen drive build --dialect nocloud`",
                 build("seed.iso", &format!("--dialect nocloud {flag}")),
@@ -305,12 +303,7 @@ fn main() -> io::Result<()> {
     }
     let copy = scratch.join("copy");
     let programs = [
-        Program {
-            name: "an empty process (`true`)",
-            command: words("true"),
-            output: output("none"),
-            after: After::Nothing,
-        },
+        empty(),
         program(
             "`christen-mkisofs`",
             nova_arguments(mkisofs, &output("large.iso"), &large),
