@@ -1,0 +1,7 @@
+//! Disk images: what a guest sees as a disk, and the commit that changes it whole or not at all.
+
+mod device;
+mod error;
+
+pub use device::{BlockDevice, MemoryDevice, Section};
+pub use error::{Corrupt, Error, Result, Unsupported};
