@@ -2,6 +2,12 @@
 
 mod device;
 mod error;
+pub mod lvm;
+pub mod nbd;
+pub mod partition;
+pub mod qcow2;
+mod storage;
 
 pub use device::{BlockDevice, MemoryDevice, Section};
 pub use error::{Corrupt, Error, Result, Unsupported};
+pub use storage::{MemoryStorage, Storage};

@@ -1,0 +1,1 @@
+//! LVM2: linear volumes over the physical volumes of an image.

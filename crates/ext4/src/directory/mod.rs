@@ -1,0 +1,1 @@
+//! Directories: entries in blocks, the hashed index, and directories that stand in their inode.

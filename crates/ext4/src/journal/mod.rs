@@ -1,0 +1,1 @@
+//! The journal (JBD2): told clean from unclean, and replayed.
