@@ -176,7 +176,12 @@ pub struct Limits {
 /// last name of the file is removed. Names are one component, as bytes; symbolic links are never followed here:
 /// [`crate::GuestPath`] and the walks over it are the same for every backend.
 ///
+/// Everything happens as it does on Linux to root, who may do all: no permission is ever lacking, and writing takes neither
+/// permission bits nor extended attributes from a file.
+///
 /// What changes a file sets its times as Linux does, to the moment given by [`set_now`](Self::set_now). Reading changes no times.
+///
+/// Where two rules are broken, the error is the first of: not a directory, the name, not found or there already, the rest.
 /// An operation that fails leaves the filesystem as [`Error`] says. Nothing is durable before what is below has been committed.
 pub trait FileSystem: Debug {
     /// Returns the top directory.
@@ -195,7 +200,8 @@ pub trait FileSystem: Debug {
     /// Sets the moment that changes are stamped with from here on.
     fn set_now(&mut self, now: Timestamp);
 
-    /// Finds an entry. `.` and `..` are no names.
+    /// Finds an entry. `.` and `..` are no names, and a name that cannot be there is not: here, in [`rename`](Self::rename) and in
+    /// [`remove`](Self::remove).
     ///
     /// # Errors
     ///
@@ -234,14 +240,15 @@ pub trait FileSystem: Debug {
     /// [`Error::NotFile`].
     fn read_at(&mut self, file: FileId, buffer: &mut [u8], offset: u64) -> Result<usize, Error>;
 
-    /// Writes all of `data` at `offset`; the file grows as needed, and what lies between its end and `offset` reads as zeros.
+    /// Writes all of `data` at `offset`; the file grows as needed, and what lies between its end and `offset` reads as zeros. Without
+    /// data nothing changes, the times neither.
     ///
     /// # Errors
     ///
     /// [`Error::NotFile`], [`Error::NoSpace`], [`Error::FileTooLarge`].
     fn write_at(&mut self, file: FileId, data: &[u8], offset: u64) -> Result<(), Error>;
 
-    /// Cuts a file, or extends it by a hole.
+    /// Cuts a file, or extends it by a hole; sets the times even where the size is the same.
     ///
     /// # Errors
     ///
@@ -256,10 +263,12 @@ pub trait FileSystem: Debug {
     /// As [`write_at`](Self::write_at), and [`Error::Content`]; the old content is then still there.
     fn replace(&mut self, file: FileId, content: &mut dyn io::Read) -> Result<u64, Error>;
 
-    /// Makes a file.
+    /// Makes a file. A directory that is made in one with the set-group-ID bit has that bit too, and the default access control list
+    /// of the directory becomes the new file's own, and a new directory's default.
     ///
     /// # Errors
     ///
+    /// [`Error::NotPossible`] for a special file that is none,
     /// [`Error::Exists`], [`Error::NotDirectory`], [`Error::InvalidName`], [`Error::NameTooLong`], [`Error::InvalidTarget`],
     /// [`Error::NoSpace`], [`Error::NoInodes`], [`Error::TooManyLinks`].
     fn create(
@@ -281,7 +290,9 @@ pub trait FileSystem: Debug {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::IsDirectory`], [`Error::NotDirectory`], [`Error::NotEmpty`], [`Error::IntoItself`], and as [`create`](Self::create).
+    /// [`Error::NotFound`], [`Error::IntoItself`], [`Error::NotEmpty`] where the new name is a directory above the old one,
+    /// [`Error::NotDirectory`] and [`Error::IsDirectory`] where a directory meets something else, [`Error::NotEmpty`], and as
+    /// [`create`](Self::create).
     fn rename(
         &mut self,
         from: FileId,
@@ -304,15 +315,16 @@ pub trait FileSystem: Debug {
     /// [`Error::NotPossible`] for a symbolic link.
     fn set_permissions(&mut self, file: FileId, permissions: u16) -> Result<(), Error>;
 
-    /// Sets owner and group. As in Linux, that takes the set-user-ID bit and, where the group may execute, the set-group-ID bit from
-    /// what is no directory.
+    /// Sets owner and group. As in Linux, that takes from what is no directory the set-user-ID bit, where the group may execute the
+    /// set-group-ID bit, and the attribute `security.capability` (`fs/open.c`, `chown_common`).
     ///
     /// # Errors
     ///
     /// [`Error::NotPossible`] where owners are not kept.
     fn set_owner(&mut self, file: FileId, uid: u32, gid: u32) -> Result<(), Error>;
 
-    /// Sets times; a time outside the range of [`Limits`] is taken to its nearer end.
+    /// Sets times; a time outside the range of [`Limits`] is taken to its nearer end, and without any time nothing changes.
+    /// At either end the nanoseconds are 0 (`fs/inode.c`, `timestamp_truncate`).
     ///
     /// # Errors
     ///
@@ -334,18 +346,24 @@ pub trait FileSystem: Debug {
     /// [`Error::Io`] and [`Error::Corrupt`].
     fn attribute(&mut self, file: FileId, name: &[u8]) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Sets an extended attribute.
+    /// Sets an extended attribute: `user.`, `trusted.`, `security.`, or one of the two access control lists.
+    ///
+    /// Setting the access list sets the permission bits too; one that says no more than the permission bits is not kept, and one
+    /// without entries (or without a byte) is removed. Setting the value that is there already changes nothing, the times neither.
     ///
     /// # Errors
     ///
-    /// [`Error::NoAttributeSpace`], [`Error::InvalidAttribute`], [`Error::InvalidName`].
+    /// [`Error::InvalidName`] for a prefix alone, [`Error::NameTooLong`] beyond 255 bytes with the prefix; [`Error::NotPossible`]
+    /// for another prefix, for `user.` on what is neither file nor directory, and for a list on a symbolic link;
+    /// [`Error::InvalidAttribute`] for what is no list, and for a default list on what is no directory;
+    /// [`Error::NoAttributeSpace`], also beyond 65,536 bytes.
     fn set_attribute(&mut self, file: FileId, name: &[u8], value: &[u8]) -> Result<(), Error>;
 
-    /// Removes an extended attribute.
+    /// Removes an extended attribute. The permission bits stay when the access list goes.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`], for a list too.
     fn remove_attribute(&mut self, file: FileId, name: &[u8]) -> Result<(), Error>;
 
     /// Writes what is still held back, so that the device below has all changes. The filesystem can be used on.
