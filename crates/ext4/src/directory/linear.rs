@@ -1,0 +1,186 @@
+//! Directories without an index: blocks of entries, in no order.
+
+use christen_vfs::Error;
+
+use super::entry::{self, Broken, Slot};
+use super::{Directory, DirectoryBlocks, IndexFlag, Target, checksum};
+
+/// An entry that was found, with the block in which it stands.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) block: u32,
+    pub(super) bytes: Vec<u8>,
+    pub(super) slot: Slot,
+    pub(super) previous: Option<usize>,
+}
+
+impl Found {
+    pub(super) fn target(&self) -> Target {
+        self.slot.target()
+    }
+}
+
+impl<B: DirectoryBlocks> Directory<'_, B> {
+    /// Finds an entry by looking through all blocks.
+    pub(super) fn linear_find(&mut self, name: &[u8]) -> Result<Option<Found>, Error> {
+        let mut bytes = vec![0; self.layout.block_bytes];
+        for block in 0..self.blocks.block_count() {
+            self.read_any(block, &mut bytes)?;
+            let found = entry::find(self.layout, self.entries_of(&bytes), name)
+                .map_err(|broken| self.damage(block, broken))?;
+            if let Some((slot, previous)) = found {
+                return Ok(Some(Found {
+                    block,
+                    bytes,
+                    slot,
+                    previous,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Adds an entry where the first room is, or in a new block. Linux `fs/ext4/namei.c`, `ext4_add_entry`.
+    pub(super) fn linear_insert(
+        &mut self,
+        name: &[u8],
+        target: Target,
+    ) -> Result<IndexFlag, Error> {
+        let needed = entry::entry_bytes(name.len());
+        let mut room = None;
+        let mut bytes = vec![0; self.layout.block_bytes];
+        let blocks = self.blocks.block_count();
+        if blocks == 0 {
+            return Err(self.damage(0, Broken::new(0, "the directory has no block")));
+        }
+        for block in 0..blocks {
+            self.read_leaf(block, &mut bytes)?;
+            let found = find_name_and_room(self.layout, self.entries_of(&bytes), name, needed)
+                .map_err(|broken| self.damage(block, broken))?;
+            match found {
+                NameOrRoom::Name => return Err(Error::Exists),
+                NameOrRoom::Room(slot) if room.is_none() => room = Some((block, slot)),
+                NameOrRoom::Room(_) | NameOrRoom::Neither => {}
+            }
+        }
+        let flag = if self.context.indexed {
+            // Only without `dir_index` does an indexed directory come here, and then its index is lost, as `ext4_update_dx_flag` says.
+            IndexFlag::Cleared
+        } else {
+            IndexFlag::Unchanged
+        };
+        let (block, slot) = match room {
+            Some((block, slot)) => {
+                self.read_leaf(block, &mut bytes)?;
+                (block, slot)
+            }
+            None => {
+                let block = self.blocks.append()?;
+                (block, self.clear_leaf(&mut bytes))
+            }
+        };
+        let layout = self.layout;
+        entry::place(layout, self.entries_of_mut(&mut bytes), slot, name, target);
+        self.write_leaf(block, &mut bytes)?;
+        Ok(flag)
+    }
+
+    /// Makes of a block a leaf without entries, and returns its one slot.
+    pub(super) fn clear_leaf(&self, bytes: &mut [u8]) -> Slot {
+        entry::clear(self.layout, self.entries_of_mut(bytes))
+    }
+
+    /// Returns the part of a leaf that entries fill.
+    pub(super) fn entries_of<'r>(&self, bytes: &'r [u8]) -> &'r [u8] {
+        &bytes[..self.entries_end()]
+    }
+
+    /// Returns the part of a leaf that entries fill.
+    pub(super) fn entries_of_mut<'r>(&self, bytes: &'r mut [u8]) -> &'r mut [u8] {
+        &mut bytes[..self.entries_end()]
+    }
+
+    fn entries_end(&self) -> usize {
+        match self.context.checksum_seed {
+            Some(_) => self.layout.block_bytes - checksum::LEAF_TAIL_BYTES,
+            None => self.layout.block_bytes,
+        }
+    }
+
+    /// Reads a leaf and checks its checksum.
+    pub(super) fn read_leaf(&mut self, block: u32, bytes: &mut [u8]) -> Result<(), Error> {
+        self.blocks.read(block, bytes)?;
+        self.check_leaf(block, bytes)
+    }
+
+    /// Checks the checksum of a leaf.
+    pub(super) fn check_leaf(&self, block: u32, bytes: &[u8]) -> Result<(), Error> {
+        match self.context.checksum_seed {
+            Some(seed) => checksum::check_leaf(seed, bytes)
+                .map_err(|rule| self.damage(block, Broken::new(self.entries_end(), rule))),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a leaf with its checksum.
+    pub(super) fn write_leaf(&mut self, block: u32, bytes: &mut [u8]) -> Result<(), Error> {
+        if let Some(seed) = self.context.checksum_seed {
+            checksum::seal_leaf(seed, bytes);
+        }
+        self.blocks.write(block, bytes)
+    }
+}
+
+enum NameOrRoom {
+    Name,
+    Room(Slot),
+    Neither,
+}
+
+/// Looks for a name, and on the way for room, so that a block is walked once.
+fn find_name_and_room(
+    layout: entry::Layout,
+    region: &[u8],
+    name: &[u8],
+    needed: usize,
+) -> Result<NameOrRoom, Broken> {
+    let mut room = NameOrRoom::Neither;
+    for slot in entry::slots(layout, region) {
+        let slot = slot?;
+        if slot.inode() != 0 && slot.name(region) == name {
+            return Ok(NameOrRoom::Name);
+        }
+        if matches!(room, NameOrRoom::Neither) && slot.room_bytes() >= needed {
+            room = NameOrRoom::Room(slot);
+        }
+    }
+    Ok(room)
+}
+
+/// Returns the first block of a new directory: `.` and `..`, nothing else. Linux `fs/ext4/namei.c`, `ext4_init_new_dir`.
+pub(super) fn first_block(
+    layout: entry::Layout,
+    checksum_seed: Option<u32>,
+    own: Target,
+    parent: Target,
+) -> Vec<u8> {
+    let mut bytes = vec![0; layout.block_bytes];
+    let end = match checksum_seed {
+        Some(_) => layout.block_bytes - checksum::LEAF_TAIL_BYTES,
+        None => layout.block_bytes,
+    };
+    let dot_bytes = entry::entry_bytes(1);
+    entry::put(layout, &mut bytes, 0, dot_bytes, b".", own);
+    entry::put(
+        layout,
+        &mut bytes,
+        dot_bytes,
+        end - dot_bytes,
+        b"..",
+        parent,
+    );
+    if let Some(seed) = checksum_seed {
+        checksum::seal_leaf(seed, &mut bytes);
+    }
+    bytes
+}

@@ -1,0 +1,81 @@
+//! A directory's blocks in memory, for tests.
+
+use christen_vfs::Error;
+
+use super::{Directory, DirectoryBlocks, DirectoryContext, first_block};
+
+/// Blocks in memory, at most `limit` of them.
+#[derive(Debug, Clone)]
+pub(super) struct MemoryBlocks {
+    pub(super) block_bytes: usize,
+    pub(super) blocks: Vec<Vec<u8>>,
+    pub(super) limit: usize,
+    pub(super) reads: usize,
+}
+
+impl MemoryBlocks {
+    /// Makes the blocks of a new directory.
+    pub(super) fn new(context: &DirectoryContext, block_bytes: usize) -> Self {
+        Self {
+            block_bytes,
+            blocks: vec![first_block(context, block_bytes, 2)],
+            limit: usize::MAX,
+            reads: 0,
+        }
+    }
+}
+
+impl DirectoryBlocks for MemoryBlocks {
+    fn block_bytes(&self) -> usize {
+        self.block_bytes
+    }
+
+    fn block_count(&self) -> u32 {
+        self.blocks.len() as u32
+    }
+
+    fn read(&mut self, block: u32, buffer: &mut [u8]) -> Result<(), Error> {
+        self.reads += 1;
+        buffer.copy_from_slice(&self.blocks[block as usize]);
+        Ok(())
+    }
+
+    fn write(&mut self, block: u32, bytes: &[u8]) -> Result<(), Error> {
+        self.blocks[block as usize].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn append(&mut self) -> Result<u32, Error> {
+        if self.blocks.len() >= self.limit {
+            return Err(Error::NoSpace);
+        }
+        self.blocks.push(vec![0xcc; self.block_bytes]);
+        Ok(self.blocks.len() as u32 - 1)
+    }
+}
+
+/// A context as mke2fs's defaults give it.
+pub(super) fn context() -> DirectoryContext {
+    DirectoryContext {
+        inode: 11,
+        inodes: 1_000_000,
+        checksum_seed: Some(0x1234_5678),
+        file_types: true,
+        dir_index: true,
+        large_dir: false,
+        indexed: false,
+        casefold: false,
+        encrypted: false,
+        hash_seed: [1, 2, 3, 4],
+        hash_version: 1,
+        hash_unsigned: false,
+    }
+}
+
+/// Opens the directory with its flag kept in the context.
+pub(super) fn open<'a>(
+    context: &DirectoryContext,
+    blocks: &'a mut MemoryBlocks,
+) -> Directory<'a, MemoryBlocks> {
+    Directory::new(*context, blocks)
+}
