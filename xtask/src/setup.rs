@@ -10,25 +10,37 @@ use christen_testkit::{cloud_init, python, tools};
 use crate::command::{Failure, run, text};
 
 /// A tool and the Debian package that holds it.
-const TOOLS: [(&str, &str); 19] = [
+const TOOLS: [(&str, &str); 31] = [
     ("blkid", "util-linux"),
     ("bsdtar", "libarchive-tools"),
+    ("btrfs", "btrfs-progs"),
     ("c++", "g++"),
     ("cc", "gcc"),
     ("cloud-localds", "cloud-image-utils"),
     ("fakeroot", "fakeroot"),
     ("fsck.vfat", "dosfstools"),
     ("genisoimage", "genisoimage"),
+    ("getfattr", "attr"),
     ("gpgv", "gpgv"),
+    ("guestfish", "libguestfs-tools"),
     ("isoinfo", "genisoimage"),
+    ("losetup", "mount"),
     ("mcopy", "mtools"),
     ("mke2fs", "e2fsprogs"),
     ("mkfs.vfat", "dosfstools"),
+    ("mkfs.xfs", "xfsprogs"),
     ("mmdebstrap", "mmdebstrap"),
+    ("nbdkit", "nbdkit"),
     ("openssl", "openssl"),
+    ("pvcreate", "lvm2"),
     ("python3", "python3"),
+    ("qemu-img", "qemu-utils"),
     ("qemu-system-x86_64", "qemu-system-x86"),
+    ("setfacl", "acl"),
+    ("sfdisk", "fdisk"),
+    ("sgdisk", "gdisk"),
     ("strace", "strace"),
+    ("supermin", "supermin"),
     ("xorriso", "xorriso"),
 ];
 
@@ -78,6 +90,10 @@ fn packages() -> Result<(), Failure> {
     // The module without which Debian's python3 makes no virtual environment.
     if !python::environment().exists() && !python_has_venv() {
         missing.extend(["python3-venv"]);
+    }
+    // libguestfs makes its appliance from the kernel of the machine, and a container has none.
+    if !has_kernel() {
+        missing.push("linux-image-cloud-amd64");
     }
     missing.dedup();
     if missing.is_empty() {
@@ -133,6 +149,14 @@ fn quietly(command: &mut Command) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     quiet
+}
+
+fn has_kernel() -> bool {
+    fs::read_dir("/boot").is_ok_and(|entries| {
+        entries
+            .flatten()
+            .any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"vmlinuz"))
+    })
 }
 
 fn is_root() -> bool {

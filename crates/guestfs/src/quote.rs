@@ -1,0 +1,55 @@
+//! Words as guestfish's command lines and the appliance's shell take them.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+/// Puts an argument into guestfish's double quotes (guestfish(1), "ESCAPE SEQUENCES IN DOUBLE QUOTED ARGUMENTS").
+///
+/// Every byte that is no plain character of ASCII is written as `\xNN`, so that a line break in a name cannot end the line. A NUL
+/// has no form there; names and values that hold one take another way.
+pub(crate) fn argument(bytes: &[u8]) -> String {
+    debug_assert!(!bytes.contains(&0));
+    let mut quoted = String::with_capacity(bytes.len() + 2);
+    quoted.push('"');
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => {
+                quoted.push('\\');
+                quoted.push(char::from(*byte));
+            }
+            b' '..=b'~' => quoted.push(char::from(*byte)),
+            // Writing to a string cannot fail.
+            _ => drop(write!(quoted, "\\x{byte:02x}")),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Makes a line for `debug sh` that runs a program with any arguments. The line holds no character that a shell or libguestfs could
+/// take for something else: what stands between (guestfish, the daemon, a shell or two) differs in how often it takes quotes away.
+pub(crate) fn program(name: &str, arguments: &[&[u8]]) -> String {
+    let words = BASE64_STANDARD.encode(arguments.join(&0));
+    format!("debug sh \"echo {words} | base64 -d | xargs -0 {name}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_ends_an_argument_early() {
+        assert_eq!(argument(b"/a b"), "\"/a b\"");
+        assert_eq!(argument(b"\"\\\n\xff"), "\"\\\"\\\\\\x0a\\xff\"");
+    }
+
+    #[test]
+    fn a_program_gets_its_arguments_as_they_are() {
+        assert_eq!(
+            program("chown", &[b"0:0", b"/it's"]),
+            "debug sh \"echo MDowAC9pdCdz | base64 -d | xargs -0 chown\""
+        );
+    }
+}
