@@ -1,11 +1,16 @@
 //! The seam between what is done to a guest's files and the filesystems that hold them.
 //!
 //! [`FileSystem`] knows no blocks and does not commit; [`GuestPath`] is a path in a guest, which is never one of
-//! the host's.
+//! the host's. [`walk`] goes along paths and over trees, [`tree`] compares whole trees, and [`memory`] is the filesystem that
+//! every other is measured by, with [`conformance`].
 
+pub mod conformance;
 mod error;
 mod filesystem;
+pub mod memory;
 mod path;
+pub mod tree;
+pub mod walk;
 
 pub use error::{Error, Result};
 pub use filesystem::{
