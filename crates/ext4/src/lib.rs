@@ -2,4 +2,4 @@
 
 mod directory;
 mod journal;
-mod xattr;
+pub mod xattr;
