@@ -292,6 +292,49 @@ pub(super) fn clear(layout: Layout, region: &mut [u8]) -> Slot {
     }
 }
 
+/// Returns a region of the same length in which the used entries stand one behind the other.
+pub(super) fn pack(layout: Layout, region: &[u8]) -> Result<Vec<u8>, Broken> {
+    let mut used = Vec::new();
+    for slot in slots(layout, region) {
+        let slot = slot?;
+        if slot.inode != 0 {
+            used.push(slot);
+        }
+    }
+    Ok(pack_slots(layout, region, used.into_iter()))
+}
+
+/// Returns a region of the same length with these entries of a region alone, one behind the other.
+pub(super) fn pack_slots(
+    layout: Layout,
+    region: &[u8],
+    used: impl Iterator<Item = Slot>,
+) -> Vec<u8> {
+    let mut packed = vec![0; region.len()];
+    let (mut last, mut end) = (0, 0);
+    for slot in used {
+        let bytes = slot.used_bytes();
+        put(
+            layout,
+            &mut packed,
+            end,
+            bytes,
+            slot.name(region),
+            slot.target(),
+        );
+        (last, end) = (end, end + bytes);
+    }
+    // The last entry reaches to the end; without one, so does an entry that is not used.
+    let length = packed.len() - last;
+    set_length(layout, &mut packed, last, length);
+    packed
+}
+
+/// Tells whether a block begins with an unused entry without a name that fills it.
+pub(super) fn is_fake(layout: Layout, block: &[u8]) -> bool {
+    block[..4] == [0; 4] && block[6] == 0 && length_at(layout, block, 0) == layout.block_bytes
+}
+
 /// Removes an entry: the one before takes its place, or, in front, it stays without being used. What it was is wiped, as
 /// `ext4_generic_delete_entry` does in Linux `fs/ext4/namei.c`.
 pub(super) fn remove(layout: Layout, region: &mut [u8], offset: usize, previous: Option<usize>) {

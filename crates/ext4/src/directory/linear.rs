@@ -3,6 +3,7 @@
 use christen_vfs::Error;
 
 use super::entry::{self, Broken, Slot};
+use super::tree::MadeIndex;
 use super::{Directory, DirectoryBlocks, IndexFlag, Target, checksum};
 
 /// An entry that was found, with the block in which it stands.
@@ -25,8 +26,8 @@ impl<B: DirectoryBlocks> Directory<'_, B> {
     pub(super) fn linear_find(&mut self, name: &[u8]) -> Result<Option<Found>, Error> {
         let mut bytes = vec![0; self.layout.block_bytes];
         for block in 0..self.blocks.block_count() {
-            self.read_any(block, &mut bytes)?;
-            let found = entry::find(self.layout, self.entries_of(&bytes), name)
+            let end = self.read_any(block, &mut bytes)?;
+            let found = entry::find(self.layout, &bytes[..end], name)
                 .map_err(|broken| self.damage(block, broken))?;
             if let Some((slot, previous)) = found {
                 return Ok(Some(Found {
@@ -75,7 +76,16 @@ impl<B: DirectoryBlocks> Directory<'_, B> {
                 (block, slot)
             }
             None => {
-                let block = self.blocks.append()?;
+                let made = if blocks == 1 && self.context.dir_index {
+                    self.make_index(bytes.clone(), name, target)?
+                } else {
+                    MadeIndex::No
+                };
+                let block = match made {
+                    MadeIndex::Yes => return Ok(IndexFlag::Set),
+                    MadeIndex::No => self.blocks.append()?,
+                    MadeIndex::NoButBlock(block) => block,
+                };
                 (block, self.clear_leaf(&mut bytes))
             }
         };
@@ -100,7 +110,8 @@ impl<B: DirectoryBlocks> Directory<'_, B> {
         &mut bytes[..self.entries_end()]
     }
 
-    fn entries_end(&self) -> usize {
+    /// Returns where the entries of a leaf end.
+    pub(super) fn entries_end(&self) -> usize {
         match self.context.checksum_seed {
             Some(_) => self.layout.block_bytes - checksum::LEAF_TAIL_BYTES,
             None => self.layout.block_bytes,

@@ -79,3 +79,23 @@ pub(super) fn open<'a>(
 ) -> Directory<'a, MemoryBlocks> {
     Directory::new(*context, blocks)
 }
+
+/// Numbers that look random and are the same in every run.
+#[derive(Debug)]
+pub(super) struct Random(u64);
+
+impl Random {
+    /// Starts from a seed.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Returns a number below `bound`. This is SplitMix64.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}

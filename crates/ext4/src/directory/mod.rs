@@ -9,15 +9,25 @@
 //! | `entry` | entries in a region of bytes: parsed, found, placed, removed |
 //! | `checksum` | the checksums of leaves and of index blocks |
 //! | `linear` | directories without an index |
+//! | `hash` | the hashes of names |
+//! | `index` | the blocks of an index |
+//! | `tree` | directories with an index |
+//! | `split` | a leaf in two halves |
 
 #![allow(dead_code, reason = "the filesystem is wired to this next")]
 
 mod checksum;
 mod damage;
 mod entry;
+mod hash;
+mod index;
+#[cfg(test)]
+mod judge;
 mod linear;
 #[cfg(test)]
 mod memory;
+mod split;
+mod tree;
 
 use std::ops::ControlFlow;
 
@@ -169,7 +179,13 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
         file_type: FileType,
     ) -> Result<IndexFlag, Error> {
         self.check_insertion(name)?;
-        self.linear_insert(name, self.new_target(inode, file_type))
+        let target = self.new_target(inode, file_type);
+        if self.context.uses_index() {
+            self.indexed_insert(name, target)?;
+            Ok(IndexFlag::Unchanged)
+        } else {
+            self.linear_insert(name, target)
+        }
     }
 
     /// Removes an entry and returns what it named; [`Error::NotFound`] without one.
@@ -211,8 +227,13 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
 
     /// Lets `..` name another directory.
     pub(crate) fn set_parent(&mut self, inode: u32) -> Result<(), Error> {
-        let (mut bytes, slot) = self.parent_slot()?;
         let target = self.new_target(inode, FileType::Directory);
+        if self.context.uses_index() {
+            let mut root = self.read_root()?;
+            root.set_parent(target);
+            return self.write_index(&mut root);
+        }
+        let (mut bytes, slot) = self.parent_slot()?;
         entry::set_target(&mut bytes, slot.offset(), target);
         self.write_leaf(0, &mut bytes)
     }
@@ -234,10 +255,10 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
     ) -> Result<(), Error> {
         let mut bytes = vec![0; self.layout.block_bytes];
         for block in 0..self.blocks.block_count() {
-            self.read_any(block, &mut bytes)?;
+            let end = self.read_any(block, &mut bytes)?;
             if visit_region(
                 self.layout,
-                self.entries_of(&bytes),
+                &bytes[..end],
                 |damage| self.damage(block, damage),
                 visit,
             )?
@@ -251,15 +272,36 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
 
     /// Finds an entry and the block in which it stands.
     fn find(&mut self, name: &[u8]) -> Result<Option<linear::Found>, Error> {
-        self.linear_find(name)
+        let dots = matches!(name, b"." | b"..");
+        if self.context.uses_index() && !self.context.casefold && !self.context.encrypted && !dots {
+            self.indexed_find(name)
+        } else {
+            self.linear_find(name)
+        }
     }
 
-    /// Reads a block of whichever sort; entries are then found in it as in a leaf.
-    fn read_any(&mut self, block: u32, bytes: &mut [u8]) -> Result<(), Error> {
+    /// Reads a block of whichever sort and returns where its entries end: to whoever does not know of the index, its blocks are
+    /// leaves with `.` and `..` or with nothing.
+    fn read_any(&mut self, block: u32, bytes: &mut Vec<u8>) -> Result<usize, Error> {
         if self.context.uses_index() {
-            return Err(unsupported("indexed directories are"));
+            if block == 0 {
+                *bytes = self.read_root()?.bytes;
+                return Ok(bytes.len());
+            }
+            self.blocks.read(block, bytes)?;
+            let checksums = self.context.checksum_seed.is_some();
+            if entry::is_fake(self.layout, bytes) {
+                // A leaf with a checksum never fills its block.
+                if checksums || index::is_node(self.layout, bytes, checksums) {
+                    *bytes = self.read_node(block)?.bytes;
+                }
+                return Ok(bytes.len());
+            }
+            self.check_leaf(block, bytes)?;
+        } else {
+            self.read_leaf(block, bytes)?;
         }
-        self.read_leaf(block, bytes)
+        Ok(self.entries_end())
     }
 
     fn parent_slot(&mut self) -> Result<(Vec<u8>, entry::Slot), Error> {
@@ -267,9 +309,9 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
         if self.blocks.block_count() == 0 {
             return Err(self.damage(0, entry::Broken::new(0, "the directory has no block")));
         }
-        self.read_any(0, &mut bytes)?;
-        let slot = entry::dot_dot(self.layout, self.entries_of(&bytes))
-            .map_err(|broken| self.damage(0, broken))?;
+        let end = self.read_any(0, &mut bytes)?;
+        let slot =
+            entry::dot_dot(self.layout, &bytes[..end]).map_err(|broken| self.damage(0, broken))?;
         Ok((bytes, slot))
     }
 
@@ -287,9 +329,6 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
     /// Refuses what no entry is added to, or no entry can be named.
     fn check_insertion(&self, name: &[u8]) -> Result<(), Error> {
         check_name(name)?;
-        if self.context.uses_index() {
-            return Err(unsupported("indexed directories are"));
-        }
         if self.context.casefold {
             return Err(unsupported("new names in directories that ignore case are"));
         }
