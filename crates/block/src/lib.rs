@@ -1,5 +1,6 @@
 //! Disk images: what a guest sees as a disk, and the commit that changes it whole or not at all.
 
+mod access;
 mod device;
 mod error;
 pub mod lvm;
@@ -8,6 +9,7 @@ pub mod partition;
 pub mod qcow2;
 mod storage;
 
+pub use access::Access;
 pub use device::{BlockDevice, MemoryDevice, Section};
 pub use error::{Corrupt, Error, Result, Unsupported};
 pub use storage::{MemoryStorage, Storage};
