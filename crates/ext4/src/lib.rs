@@ -1,5 +1,21 @@
 //! ext2, ext3 and ext4, read and written in process.
+#![allow(dead_code, reason = "the parts land one after another")]
 
+mod alloc;
+mod cache;
+mod checksum;
 mod directory;
+mod error;
+mod feature;
+mod group_descriptor;
+mod inode;
 mod journal;
+mod number;
+mod options;
+mod superblock;
+mod volume;
 pub mod xattr;
+
+pub use error::{Corrupt, Error, Result, Unsupported};
+pub use feature::{Feature, Features};
+pub use options::{Access, Journal, OpenOptions};
