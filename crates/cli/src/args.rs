@@ -1,5 +1,8 @@
 //! What can be typed: the one definition behind parsing, help, completions and man pages.
 
+#[allow(dead_code, reason = "the commands come as the crates below them do")]
+pub(crate) mod image;
+
 use std::path::PathBuf;
 
 use christen_instance::Dialect;

@@ -1,7 +1,18 @@
 //! What the commands on disk images share: what can be done to files, and how it is written down.
 
+pub(crate) mod accounts;
+pub(crate) mod checksum;
+pub(crate) mod difference;
+pub(crate) mod edit;
+pub(crate) mod hints;
+pub(crate) mod open;
 pub(crate) mod operation;
 pub(crate) mod owner;
+pub(crate) mod place;
+pub(crate) mod record;
 pub(crate) mod script;
+pub(crate) mod show;
 pub(crate) mod text;
+pub(crate) mod touched;
 pub(crate) mod values;
+pub(crate) mod volumes;

@@ -1,0 +1,466 @@
+//! What can be typed of the commands on disk images.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use christen_vfs::{GuestPath, InvalidPath};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+use crate::image::operation::Content;
+use crate::image::owner::Owner;
+use crate::image::values;
+
+/// Takes a path of the guest, which need not be UTF-8.
+fn guest_path() -> impl TypedValueParser<Value = GuestPath> {
+    OsStringValueParser::new()
+        .try_map(|text: OsString| -> Result<_, InvalidPath> { GuestPath::new(text.as_bytes()) })
+}
+
+/// Takes any bytes.
+fn bytes() -> impl TypedValueParser<Value = Content> {
+    OsStringValueParser::new().map(|text: OsString| Content(text.into_vec()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImageFormat {
+    /// The bytes of the disk as they are
+    Raw,
+    /// QEMU's copy-on-write format, versions 2 and 3
+    Qcow2,
+}
+
+impl ImageFormat {
+    /// The name as it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+        }
+    }
+}
+
+/// Which volume of an image is meant.
+#[derive(Debug, Args, Clone, Default)]
+#[group(multiple = false)]
+pub(crate) struct VolumeArguments {
+    /// The partition by its number, as Linux numbers it
+    #[arg(long, value_name = "NUMBER", help_heading = "Volume")]
+    pub(crate) partition: Option<u32>,
+
+    /// The logical volume
+    #[arg(long, value_name = "GROUP/VOLUME", help_heading = "Volume")]
+    pub(crate) lv: Option<String>,
+
+    /// The volume by the label or the UUID of its filesystem
+    #[arg(long, value_name = "LABEL|UUID", help_heading = "Volume")]
+    pub(crate) volume: Option<String>,
+}
+
+/// How an image is opened for reading.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct ReadArguments {
+    /// The disk image: a file or a block device
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) image: PathBuf,
+
+    /// Format of the image [default: told by its first bytes]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ImageFormat>,
+
+    /// Open backing and data files that the image names, if they are in this directory; may be given several times
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) allow_backing: Vec<PathBuf>,
+
+    /// Where the redo file of a cut commit is, if not beside the image
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) redo_dir: Option<PathBuf>,
+}
+
+/// How one volume of an image is opened for reading.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct ReadVolumeArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadArguments,
+
+    #[command(flatten)]
+    pub(crate) volume: VolumeArguments,
+
+    /// Read a filesystem as its journal would leave it; nothing is written
+    #[arg(long)]
+    pub(crate) replay_journal: bool,
+}
+
+/// How an image is changed.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct WriteArguments {
+    /// The disk image: a file or a block device
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) image: PathBuf,
+
+    /// Format of the image, which is never guessed for writing
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ImageFormat>,
+
+    #[command(flatten)]
+    pub(crate) volume: VolumeArguments,
+
+    /// Open backing and data files that the image names, if they are in this directory; may be given several times
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) allow_backing: Vec<PathBuf>,
+
+    /// Where the redo file of the commit is kept [default: beside the image]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) redo_dir: Option<PathBuf>,
+
+    /// Leave the image as it is and write the result as a new one
+    #[arg(long, value_name = "NEW", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write back a journal that needs recovery, as part of the change
+    #[arg(long)]
+    pub(crate) replay_journal: bool,
+
+    /// Do everything in memory, show what would change, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// The time to stamp changes with, instead of SOURCE_DATE_EPOCH or the present time
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) time: Option<String>,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Mode and owner of what is made.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct OwnershipArguments {
+    /// Permission bits in octal
+    #[arg(long, short, value_name = "MODE", value_parser = values::mode)]
+    pub(crate) mode: Option<u16>,
+
+    /// Owner and group: numbers, or names that the guest knows
+    #[arg(long, short, value_name = "USER[:GROUP]")]
+    pub(crate) owner: Option<Owner>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadArguments,
+
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadVolumeArguments,
+
+    /// A directory or a file of the guest
+    #[arg(value_parser = guest_path(), default_value = "/")]
+    pub(crate) path: GuestPath,
+
+    /// Show mode, owner, size and time too
+    #[arg(long, short)]
+    pub(crate) long: bool,
+
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadVolumeArguments,
+
+    /// The file of the guest
+    #[arg(value_parser = guest_path())]
+    pub(crate) path: GuestPath,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TreeArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadVolumeArguments,
+
+    /// The directory of the guest
+    #[arg(value_parser = guest_path(), default_value = "/")]
+    pub(crate) path: GuestPath,
+
+    /// Go down so many levels only
+    #[arg(long, value_name = "LEVELS")]
+    pub(crate) depth: Option<usize>,
+
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadVolumeArguments,
+
+    /// The file of the guest; a symbolic link is not followed
+    #[arg(value_parser = guest_path())]
+    pub(crate) path: GuestPath,
+
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PutArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// A regular file of this host; `-` reads standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) source: PathBuf,
+
+    /// The file of the guest, with its name
+    #[arg(value_parser = guest_path())]
+    pub(crate) path: GuestPath,
+
+    #[command(flatten)]
+    pub(crate) ownership: OwnershipArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MkdirArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// Directories of the guest
+    #[arg(value_parser = guest_path(), required = true)]
+    pub(crate) paths: Vec<GuestPath>,
+
+    /// Make what is missing above them too, and take one that is there
+    #[arg(long, short)]
+    pub(crate) parents: bool,
+
+    #[command(flatten)]
+    pub(crate) ownership: OwnershipArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RmArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// Files and directories of the guest
+    #[arg(value_parser = guest_path(), required = true)]
+    pub(crate) paths: Vec<GuestPath>,
+
+    /// Remove directories with all that is in them
+    #[arg(long, short)]
+    pub(crate) recursive: bool,
+
+    /// Mind none that is missing
+    #[arg(long, short)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChmodArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// Permission bits in octal
+    #[arg(value_parser = values::mode)]
+    pub(crate) mode: u16,
+
+    /// Files and directories of the guest
+    #[arg(value_parser = guest_path(), required = true)]
+    pub(crate) paths: Vec<GuestPath>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChownArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// `USER`, `USER:GROUP` or `:GROUP`: numbers, or names that the guest knows
+    pub(crate) owner: Owner,
+
+    /// Files and directories of the guest
+    #[arg(value_parser = guest_path(), required = true)]
+    pub(crate) paths: Vec<GuestPath>,
+
+    /// Of a symbolic link, change the link itself
+    #[arg(long, short = 'H')]
+    pub(crate) no_dereference: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LnArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// The file that gets one more name, or with `-s` what the link says
+    #[arg(value_parser = bytes())]
+    pub(crate) target: Content,
+
+    /// The new name in the guest
+    #[arg(value_parser = guest_path())]
+    pub(crate) path: GuestPath,
+
+    /// Make a symbolic link
+    #[arg(long, short)]
+    pub(crate) symbolic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MvArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// What is moved
+    #[arg(value_parser = guest_path())]
+    pub(crate) from: GuestPath,
+
+    /// Its new name in full
+    #[arg(value_parser = guest_path())]
+    pub(crate) to: GuestPath,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum XattrCommand {
+    /// List the names of a file's extended attributes
+    List(XattrListArguments),
+    /// Print the value of an extended attribute
+    Get(XattrGetArguments),
+    /// Set an extended attribute
+    Set(XattrSetArguments),
+    /// Remove an extended attribute
+    Remove(XattrRemoveArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct XattrListArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadVolumeArguments,
+
+    /// The file of the guest; a symbolic link is not followed
+    #[arg(value_parser = guest_path())]
+    pub(crate) path: GuestPath,
+
+    /// Print as JSON, with the values in hexadecimal
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct XattrGetArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadVolumeArguments,
+
+    /// The file of the guest; a symbolic link is not followed
+    #[arg(value_parser = guest_path())]
+    pub(crate) path: GuestPath,
+
+    /// The attribute with its namespace, as `user.note`
+    #[arg(value_parser = bytes())]
+    pub(crate) name: Content,
+
+    /// Print the value in hexadecimal
+    #[arg(long)]
+    pub(crate) hex: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct XattrSetArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// The file of the guest
+    #[arg(value_parser = guest_path())]
+    pub(crate) path: GuestPath,
+
+    /// The attribute with its namespace, as `user.note`
+    #[arg(value_parser = bytes())]
+    pub(crate) name: Content,
+
+    /// The value
+    #[arg(value_parser = bytes())]
+    pub(crate) value: Content,
+
+    /// The value is written in hexadecimal
+    #[arg(long)]
+    pub(crate) hex: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct XattrRemoveArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// The file of the guest
+    #[arg(value_parser = guest_path())]
+    pub(crate) path: GuestPath,
+
+    /// The attribute with its namespace, as `user.note`
+    #[arg(value_parser = bytes())]
+    pub(crate) name: Content,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EditArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// The script; `-` reads standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) script: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageDiffArguments {
+    #[command(flatten)]
+    pub(crate) first: ReadVolumeArguments,
+
+    /// The second disk image
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) second: PathBuf,
+
+    /// Compare times too
+    #[arg(long)]
+    pub(crate) times: bool,
+
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArguments {
+    /// The disk image: a file or a block device
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) image: PathBuf,
+
+    /// Where the redo file is [default: beside the image]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) redo_dir: Option<PathBuf>,
+
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadVolumeArguments,
+
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

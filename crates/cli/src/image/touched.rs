@@ -1,0 +1,155 @@
+//! What an edit changes, seen in the places that it touched: the rest of the image is not read.
+
+use std::collections::BTreeMap;
+
+use christen_vfs::tree::{ContentHash, Tree, TreeFile, TreeOptions};
+use christen_vfs::walk::{LastLink, try_resolve};
+use christen_vfs::{Attributes, Error, FileId, FileSystem, GuestPath, Kind, Result};
+
+use super::record::Record;
+
+/// Content of larger files is not compared: a hole of many terabytes costs an image nothing.
+pub(crate) const CONTENT_BYTES: u64 = 16 << 30;
+
+/// Reads the places that were touched, before and after.
+///
+/// # Errors
+///
+/// What reading either of them fails with.
+pub(crate) fn trees(
+    record: &Record,
+    before: &mut dyn FileSystem,
+    after: &mut dyn FileSystem,
+) -> Result<(Tree, Tree)> {
+    let mut trees = (Tree::default(), Tree::default());
+    for path in record.places() {
+        let old = look(before, &path)?;
+        let new = look(after, &path)?;
+        // Of a directory that stays, what is below is touched only where it has a place of its own.
+        let stays = matches!(
+            (&old, &new),
+            (Some((_, old)), Some((_, new)))
+                if old.kind == Kind::Directory && new.kind == Kind::Directory
+        );
+        add(before, &mut trees.0, &path, old, stays)?;
+        add(after, &mut trees.1, &path, new, stays)?;
+    }
+    Ok(trees)
+}
+
+fn add(
+    fs: &mut dyn FileSystem,
+    tree: &mut Tree,
+    path: &GuestPath,
+    found: Option<(FileId, Attributes)>,
+    alone: bool,
+) -> Result<()> {
+    match found {
+        None => Ok(()),
+        Some((file, attributes)) if alone => {
+            let directory = directory(fs, file, &attributes)?;
+            tree.files.insert(path.clone(), directory);
+            Ok(())
+        }
+        Some((file, _)) => read_below(fs, file, path, tree),
+    }
+}
+
+fn look(fs: &mut dyn FileSystem, path: &GuestPath) -> Result<Option<(FileId, Attributes)>> {
+    // A place has no links in it, but the other tree may have one where this one has a directory; what is behind it has a place of its own.
+    match try_resolve(fs, path, LastLink::Kept) {
+        Ok(Some(file)) => Ok(Some((file, fs.attributes(file)?))),
+        Ok(None) | Err(Error::NotDirectory | Error::LinkLoop) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A directory without what is in it.
+fn directory(fs: &mut dyn FileSystem, file: FileId, attributes: &Attributes) -> Result<TreeFile> {
+    let mut extended = BTreeMap::new();
+    for name in fs.attribute_names(file)? {
+        if let Some(value) = fs.attribute(file, &name)? {
+            extended.insert(name, value);
+        }
+    }
+    Ok(TreeFile {
+        kind: attributes.kind,
+        permissions: attributes.permissions,
+        uid: attributes.uid,
+        gid: attributes.gid,
+        links: attributes.links,
+        same_as: None,
+        size: 0,
+        content: None::<ContentHash>,
+        target: None,
+        attributes: extended,
+        accessed: attributes.accessed,
+        modified: attributes.modified,
+        changed: attributes.changed,
+        created: attributes.created,
+    })
+}
+
+fn read_below(
+    fs: &mut dyn FileSystem,
+    file: FileId,
+    path: &GuestPath,
+    tree: &mut Tree,
+) -> Result<()> {
+    let options = TreeOptions {
+        content_bytes: CONTENT_BYTES,
+    };
+    let full = |below: &GuestPath| {
+        below
+            .components()
+            .fold(path.clone(), |path, name| path.join(name))
+    };
+    for (below, mut file) in Tree::read(fs, file, &options)?.files {
+        file.same_as = file.same_as.as_ref().map(&full);
+        tree.files.insert(full(&below), file);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use christen_vfs::Timestamp;
+    use christen_vfs::memory::Memory;
+    use christen_vfs::tree::{Aspects, differences};
+
+    use super::*;
+    use crate::image::{difference, edit, script};
+
+    #[test]
+    fn only_what_was_touched_is_read_and_all_of_that() {
+        let mut before = Memory::new();
+        let apply = |fs: &mut Memory, text: &str| {
+            let steps = script::parse(text.as_bytes()).expect("it is right");
+            edit::apply(fs, &steps, Timestamp::default()).expect("it can be done")
+        };
+        apply(
+            &mut before,
+            "mkdir -p /etc/a\nwrite /etc/a/f 1\nwrite /etc/g 2\nln -s etc /link\nmkdir /d\nwrite /d/x 1",
+        );
+        let mut after = before.clone();
+        let record = apply(
+            &mut after,
+            "mkdir -p -m 0700 /etc\nmkdir -p /link/new/er\nmv /etc/a /b\nrm -r /d\nln -s b /d",
+        );
+        // What nobody touched is not looked at.
+        apply(&mut after, "write /etc/g other");
+        let (old, new) = trees(&record, &mut before, &mut after).expect("they can be read");
+        assert_eq!(
+            difference::text(&differences(&old, &new, &Aspects::WITHOUT_TIMES)),
+            "+ /b directory 0755 0:0\n\
+             + /b/f file 0644 0:0 1 bytes\n\
+             ~ /d kind directory → link, permissions 0755 → 0777\n\
+             - /d/x file 0644 0:0 1 bytes\n\
+             ~ /etc permissions 0755 → 0700\n\
+             - /etc/a directory 0755 0:0\n\
+             - /etc/a/f file 0644 0:0 1 bytes\n\
+             + /etc/new directory 0755 0:0\n\
+             + /etc/new/er directory 0755 0:0\n"
+        );
+    }
+}
