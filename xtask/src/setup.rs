@@ -10,14 +10,16 @@ use christen_testkit::{cloud_init, python, tools};
 use crate::command::{Failure, run, text};
 
 /// A tool and the Debian package that holds it.
-const TOOLS: [(&str, &str); 31] = [
+const TOOLS: [(&str, &str); 40] = [
     ("blkid", "util-linux"),
     ("bsdtar", "libarchive-tools"),
     ("btrfs", "btrfs-progs"),
     ("c++", "g++"),
     ("cc", "gcc"),
     ("cloud-localds", "cloud-image-utils"),
+    ("cryptsetup", "cryptsetup-bin"),
     ("fakeroot", "fakeroot"),
+    ("fdisk", "fdisk"),
     ("fsck.vfat", "dosfstools"),
     ("genisoimage", "genisoimage"),
     ("getfattr", "attr"),
@@ -27,11 +29,18 @@ const TOOLS: [(&str, &str); 31] = [
     ("losetup", "mount"),
     ("mcopy", "mtools"),
     ("mke2fs", "e2fsprogs"),
+    ("mkfs.btrfs", "btrfs-progs"),
+    ("mkfs.exfat", "exfatprogs"),
+    ("mkfs.f2fs", "f2fs-tools"),
+    ("mkfs.ntfs", "ntfs-3g"),
     ("mkfs.vfat", "dosfstools"),
     ("mkfs.xfs", "xfsprogs"),
+    ("mksquashfs", "squashfs-tools"),
+    ("mkswap", "util-linux"),
     ("mmdebstrap", "mmdebstrap"),
     ("nbdkit", "nbdkit"),
     ("openssl", "openssl"),
+    ("partx", "util-linux"),
     ("pvcreate", "lvm2"),
     ("python3", "python3"),
     ("qemu-img", "qemu-utils"),

@@ -1,10 +1,12 @@
 //! Disk images: what a guest sees as a disk, and the commit that changes it whole or not at all.
 
+mod crc32;
 mod device;
 mod error;
 pub mod lvm;
 pub mod nbd;
 pub mod partition;
+pub mod probe;
 pub mod qcow2;
 mod storage;
 
