@@ -15,6 +15,7 @@ use christen_testkit::tools;
 use christen_vfs::Error;
 
 use super::hash::{Function, Hasher};
+use super::inline::{self, InlineDirectory, Insertion};
 use super::memory::{MemoryBlocks, Random, open};
 use super::{DirectoryBlocks, DirectoryContext, FileType, IndexFlag};
 
@@ -205,6 +206,11 @@ impl Image {
             file.write_all_at(bytes, place * self.block_bytes as u64)
                 .unwrap();
         }
+        self.judge();
+    }
+
+    /// Lets `e2fsck` judge.
+    fn judge(&self) {
         let output = Command::new(tools::find("e2fsck").unwrap())
             .args(["-fn".as_ref(), self.path.as_os_str()])
             .output()
@@ -212,6 +218,15 @@ impl Image {
         let text = String::from_utf8_lossy(&output.stdout);
         let head: Vec<_> = text.lines().take(20).collect();
         assert!(output.status.success(), "{}", head.join("\n"));
+    }
+
+    /// Returns where the inode of the directory begins.
+    fn inode_place(&self) -> u64 {
+        let output = self.debugfs(false, "imap d\n");
+        let (_, place) = output.split_once("located at block ").unwrap();
+        let (block, offset) = place.trim().split_once(", offset 0x").unwrap();
+        block.parse::<u64>().unwrap() * self.block_bytes as u64
+            + u64::from_str_radix(offset, 16).unwrap()
     }
 
     /// Mounts the image for `work`, where the test may do that.
@@ -479,4 +494,84 @@ fn names_of_one_hash_are_found_over_two_leaves() {
     }
     assert_eq!(listed(&context, &mut blocks), model);
     image.store_and_judge(&context, &mut blocks);
+}
+
+#[test]
+fn inline_directories_satisfy_e2fsck() {
+    let options = [
+        "-t",
+        "ext4",
+        "-I",
+        "256",
+        "-O",
+        "inline_data,^metadata_csum",
+    ];
+    let Some(image) = Image::new(1024, &options) else {
+        return;
+    };
+    image.debugfs(
+        true,
+        "ln f0 d/made\nln f0 d/by\nln f0 d/debugfs\nsif f0 links_count 4\n",
+    );
+    image.judge();
+    let device = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&image.path)
+        .unwrap();
+    // `i_block` stands at 40 in the inode.
+    let place = image.inode_place() + 40;
+    let mut inode_block = [0; inline::BLOCK_BYTES];
+    device.read_exact_at(&mut inode_block, place).unwrap();
+    let mut directory = InlineDirectory::new(image.context(), 1024, inode_block, Vec::new());
+    let file = directory.lookup(b"debugfs").unwrap().unwrap().inode;
+    assert_eq!(file, image.files[0]);
+    let mut random = Random::new(4);
+    for _ in 0..20 {
+        for _ in 0..12 {
+            let digits = random.below(5) * 6;
+            let name = format!("f{}", random.below(1 << digits));
+            match directory.insert(name.as_bytes(), file, FileType::File) {
+                Ok(Insertion::NoRoom { value_bytes }) if value_bytes <= 64 => {
+                    directory.grow(value_bytes).unwrap();
+                    let done = directory.insert(name.as_bytes(), file, FileType::File);
+                    assert_eq!(done.unwrap(), Insertion::Done);
+                }
+                Ok(_) | Err(Error::Exists) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        let mut names = std::collections::BTreeSet::new();
+        directory
+            .list(&mut |name, _| {
+                names.insert(String::from_utf8(name.to_vec()).unwrap());
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        device.write_all_at(directory.inode_block(), place).unwrap();
+        let value = image.scratch.path().join("value");
+        fs::write(&value, directory.value()).unwrap();
+        let links = names.len() + 1;
+        let size = inline::BLOCK_BYTES + directory.value().len();
+        image.debugfs(
+            true,
+            &format!(
+                "ea_set -f {} d system.data\nsif d size {size}\nsif f0 links_count {links}\n",
+                value.display()
+            ),
+        );
+        image.judge();
+        let told = image.debugfs(false, "ls -p d\n");
+        let told: std::collections::BTreeSet<String> = told
+            .lines()
+            .filter_map(|line| line.split('/').nth(5))
+            .filter(|name| !matches!(*name, "." | ".."))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(told, names);
+        for name in names.into_iter().step_by(2) {
+            directory.remove(name.as_bytes()).unwrap();
+        }
+    }
+    assert!(!directory.value().is_empty());
 }

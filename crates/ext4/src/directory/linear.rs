@@ -112,10 +112,7 @@ impl<B: DirectoryBlocks> Directory<'_, B> {
 
     /// Returns where the entries of a leaf end.
     pub(super) fn entries_end(&self) -> usize {
-        match self.context.checksum_seed {
-            Some(_) => self.layout.block_bytes - checksum::LEAF_TAIL_BYTES,
-            None => self.layout.block_bytes,
-        }
+        self.context.entries_end(self.layout.block_bytes)
     }
 
     /// Reads a leaf and checks its checksum.
@@ -135,9 +132,7 @@ impl<B: DirectoryBlocks> Directory<'_, B> {
 
     /// Writes a leaf with its checksum.
     pub(super) fn write_leaf(&mut self, block: u32, bytes: &mut [u8]) -> Result<(), Error> {
-        if let Some(seed) = self.context.checksum_seed {
-            checksum::seal_leaf(seed, bytes);
-        }
+        self.context.seal_leaf(bytes);
         self.blocks.write(block, bytes)
     }
 }
@@ -166,32 +161,4 @@ fn find_name_and_room(
         }
     }
     Ok(room)
-}
-
-/// Returns the first block of a new directory: `.` and `..`, nothing else. Linux `fs/ext4/namei.c`, `ext4_init_new_dir`.
-pub(super) fn first_block(
-    layout: entry::Layout,
-    checksum_seed: Option<u32>,
-    own: Target,
-    parent: Target,
-) -> Vec<u8> {
-    let mut bytes = vec![0; layout.block_bytes];
-    let end = match checksum_seed {
-        Some(_) => layout.block_bytes - checksum::LEAF_TAIL_BYTES,
-        None => layout.block_bytes,
-    };
-    let dot_bytes = entry::entry_bytes(1);
-    entry::put(layout, &mut bytes, 0, dot_bytes, b".", own);
-    entry::put(
-        layout,
-        &mut bytes,
-        dot_bytes,
-        end - dot_bytes,
-        b"..",
-        parent,
-    );
-    if let Some(seed) = checksum_seed {
-        checksum::seal_leaf(seed, &mut bytes);
-    }
-    bytes
 }

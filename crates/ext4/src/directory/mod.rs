@@ -11,6 +11,7 @@
 //! | `linear` | directories without an index |
 //! | `hash` | the hashes of names |
 //! | `index` | the blocks of an index |
+//! | `inline` | directories that stand in their inode |
 //! | `tree` | directories with an index |
 //! | `split` | a leaf in two halves |
 
@@ -21,6 +22,7 @@ mod damage;
 mod entry;
 mod hash;
 mod index;
+pub(crate) mod inline;
 #[cfg(test)]
 mod judge;
 mod linear;
@@ -115,6 +117,41 @@ impl DirectoryContext {
         self.indexed && self.dir_index
     }
 
+    /// Returns what an entry says of a file.
+    fn target(&self, inode: u32, file_type: FileType) -> Target {
+        Target {
+            inode,
+            file_type: if self.file_types { file_type as u8 } else { 0 },
+        }
+    }
+
+    /// Refuses what no entry is added to, or no entry can be named.
+    fn check_insertion(&self, name: &[u8]) -> Result<(), Error> {
+        check_name(name)?;
+        if self.casefold {
+            return Err(unsupported("new names in directories that ignore case are"));
+        }
+        if self.encrypted {
+            return Err(unsupported("new names in encrypted directories are"));
+        }
+        Ok(())
+    }
+
+    /// Returns where the entries of a leaf end.
+    fn entries_end(&self, block_bytes: usize) -> usize {
+        match self.checksum_seed {
+            Some(_) => block_bytes - checksum::LEAF_TAIL_BYTES,
+            None => block_bytes,
+        }
+    }
+
+    /// Writes the checksum of a leaf, where there is one.
+    fn seal_leaf(&self, bytes: &mut [u8]) {
+        if let Some(seed) = self.checksum_seed {
+            checksum::seal_leaf(seed, bytes);
+        }
+    }
+
     fn layout(&self, block_bytes: usize) -> Layout {
         Layout {
             block_bytes,
@@ -178,8 +215,8 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
         inode: u32,
         file_type: FileType,
     ) -> Result<IndexFlag, Error> {
-        self.check_insertion(name)?;
-        let target = self.new_target(inode, file_type);
+        self.context.check_insertion(name)?;
+        let target = self.context.target(inode, file_type);
         if self.context.uses_index() {
             self.indexed_insert(name, target)?;
             Ok(IndexFlag::Unchanged)
@@ -212,7 +249,7 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
     ) -> Result<Target, Error> {
         check_name(name)?;
         let mut found = self.find(name)?.ok_or(Error::NotFound)?;
-        let new = self.new_target(inode, file_type);
+        let new = self.context.target(inode, file_type);
         entry::set_target(&mut found.bytes, found.slot.offset(), new);
         let old = found.target();
         self.write_leaf(found.block, &mut found.bytes)?;
@@ -227,7 +264,7 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
 
     /// Lets `..` name another directory.
     pub(crate) fn set_parent(&mut self, inode: u32) -> Result<(), Error> {
-        let target = self.new_target(inode, FileType::Directory);
+        let target = self.context.target(inode, FileType::Directory);
         if self.context.uses_index() {
             let mut root = self.read_root()?;
             root.set_parent(target);
@@ -315,48 +352,29 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
         Ok((bytes, slot))
     }
 
-    fn new_target(&self, inode: u32, file_type: FileType) -> Target {
-        Target {
-            inode,
-            file_type: if self.context.file_types {
-                file_type as u8
-            } else {
-                0
-            },
-        }
-    }
-
-    /// Refuses what no entry is added to, or no entry can be named.
-    fn check_insertion(&self, name: &[u8]) -> Result<(), Error> {
-        check_name(name)?;
-        if self.context.casefold {
-            return Err(unsupported("new names in directories that ignore case are"));
-        }
-        if self.context.encrypted {
-            return Err(unsupported("new names in encrypted directories are"));
-        }
-        Ok(())
-    }
-
     fn damage(&self, block: u32, broken: entry::Broken) -> Error {
         Damage::in_block(self.context.inode, block, broken).into()
     }
 }
 
-/// Returns the first block of a new directory: `.` and `..`, nothing else.
+/// Returns the first block of a new directory: `.` and `..`, nothing else. Linux `fs/ext4/namei.c`, `ext4_init_new_dir`.
 pub(crate) fn first_block(context: &DirectoryContext, block_bytes: usize, parent: u32) -> Vec<u8> {
-    let file_type = if context.file_types {
-        FileType::Directory as u8
-    } else {
-        0
-    };
-    let target = |inode| Target { inode, file_type };
-    linear::first_block(
-        context.layout(block_bytes),
-        context.checksum_seed,
+    let layout = context.layout(block_bytes);
+    let target = |inode| context.target(inode, FileType::Directory);
+    let mut bytes = vec![0; block_bytes];
+    let dot_bytes = entry::entry_bytes(1);
+    entry::put(
+        layout,
+        &mut bytes,
+        0,
+        dot_bytes,
+        b".",
         target(context.inode),
-        target(parent),
-    )
+    );
+    let left = context.entries_end(block_bytes) - dot_bytes;
+    entry::put(layout, &mut bytes, dot_bytes, left, b"..", target(parent));
+    context.seal_leaf(&mut bytes);
+    bytes
 }
 
 /// Visits the entries of a region without `.` and `..`.
