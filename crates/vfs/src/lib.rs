@@ -2,12 +2,13 @@
 //!
 //! [`FileSystem`] knows no blocks and does not commit; [`GuestPath`] is a path in a guest, which is never one of
 //! the host's. [`walk`] goes along paths and over trees, [`tree`] compares whole trees, and [`memory`] is the filesystem that
-//! every other is measured by, with [`conformance`].
+//! every other is measured by, with [`conformance`] and [`model`].
 
 pub mod conformance;
 mod error;
 mod filesystem;
 pub mod memory;
+pub mod model;
 mod path;
 pub mod tree;
 pub mod walk;

@@ -4,7 +4,7 @@
 //! needs nothing that the library does not have, and what nobody calls is not linked.
 //!
 //! It shows that a backend does what the trait says, one rule at a time; that many operations together leave a tree and a
-//! filesystem whole is for random operations and for the format's own judges.
+//! filesystem whole is for [`model`](crate::model) and for the format's own judges.
 
 mod attributes;
 mod content;
