@@ -1,15 +1,18 @@
 //! Whole processes, ours beside the peers', in the same run: `cargo xtask bench drive`.
 //!
-//! Every round starts each program once, in turn, so that whatever else the machine does
-//! falls on all of them alike. What is printed is the median and the smallest wall time, the
-//! cost above a process that does nothing, and the ratio of a peer's median to ours.
+//! What is printed is the median and the smallest wall time, the cost above a process that does nothing, and the ratio of a
+//! peer's median to ours.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![allow(dead_code, reason = "each benchmark uses its part of the support")]
 
-use std::fs::{self, File};
+mod support;
+
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+
+use support::{After, Program, measure, text, words};
 
 /// Rounds after one warm-up; odd, so that the median is a measured value.
 const ROUNDS: usize = 101;
@@ -18,108 +21,6 @@ const LARGE_ROUNDS: usize = 5;
 /// Files and bytes of the large tree.
 const LARGE_FILES: usize = 100;
 const LARGE_FILE_BYTES: usize = 10_000_000;
-
-/// Cargo sets this for what it runs. In the programs it would cost a search through cargo's
-/// directories for each library, which no user's run does.
-const LOADER_PATH: &str = "LD_LIBRARY_PATH";
-
-/// A program under measurement.
-struct Program {
-    name: &'static str,
-    command: Vec<String>,
-    output: PathBuf,
-    /// What the harness does after the process, inside the measured time.
-    after: After,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum After {
-    Nothing,
-    /// The peers never sync; this makes their result as durable as ours.
-    Sync,
-}
-
-impl Program {
-    fn run(&self) -> io::Result<Duration> {
-        let _ = fs::remove_file(&self.output);
-        let start = Instant::now();
-        let status = Command::new(&self.command[0])
-            .args(&self.command[1..])
-            .env_remove(LOADER_PATH)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()?;
-        if self.after == After::Sync {
-            File::open(&self.output)?.sync_all()?;
-            File::open(self.output.parent().unwrap_or(Path::new(".")))?.sync_all()?;
-        }
-        let elapsed = start.elapsed();
-        if status.success() {
-            Ok(elapsed)
-        } else {
-            Err(io::Error::other(format!("{:?}: {status}", self.command)))
-        }
-    }
-}
-
-/// Median and smallest, in microseconds.
-#[derive(Clone, Copy)]
-struct Figures {
-    median: f64,
-    smallest: f64,
-}
-
-fn measure(programs: &[Program], rounds: usize) -> io::Result<Vec<Figures>> {
-    let mut samples = vec![Vec::with_capacity(rounds); programs.len()];
-    for program in programs {
-        program.run()?;
-    }
-    for _ in 0..rounds {
-        for (program, samples) in programs.iter().zip(&mut samples) {
-            samples.push(program.run()?.as_secs_f64() * 1e6);
-        }
-    }
-    Ok(samples
-        .into_iter()
-        .map(|mut samples| {
-            samples.sort_by(f64::total_cmp);
-            Figures {
-                median: samples[samples.len() / 2],
-                smallest: samples[0],
-            }
-        })
-        .collect())
-}
-
-/// System calls of one run, by `strace -f -c`.
-fn system_calls(program: &Program, scratch: &Path) -> io::Result<u64> {
-    let _ = fs::remove_file(&program.output);
-    let summary = scratch.join("strace");
-    Command::new("strace")
-        .args(["-f", "-c", "-o"])
-        .arg(&summary)
-        .args(&program.command)
-        .env_remove(LOADER_PATH)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()?;
-    let text = fs::read_to_string(&summary)?;
-    text.lines()
-        .rev()
-        .find(|line| line.trim_end().ends_with("total"))
-        .and_then(|line| line.split_whitespace().nth(3)?.parse().ok())
-        .ok_or_else(|| io::Error::other("strace printed no total"))
-}
-
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-fn words(line: &str) -> Vec<String> {
-    line.split_whitespace().map(str::to_owned).collect()
-}
 
 /// Nova's own argument list for genisoimage (`nova/virt/configdrive.py`, `_make_iso9660`).
 fn nova_arguments(program: &str, output: &Path, tree: &Path) -> Vec<String> {
@@ -140,7 +41,7 @@ fn table(
     rounds: usize,
     scratch: &Path,
 ) -> io::Result<()> {
-    let figures = measure(programs, rounds)?;
+    let figures = measure(programs, rounds, 0)?;
     let empty = figures[0].median;
     println!("{title}\n");
     println!(
@@ -148,8 +49,11 @@ fn table(
     );
     println!("|---|--:|--:|--:|--:|--:|--:|");
     for (index, (program, figure)) in programs.iter().zip(&figures).enumerate() {
-        let calls = system_calls(program, scratch)?;
-        let bytes = fs::metadata(&program.output).map_or(0, |metadata| metadata.len());
+        let calls = program.traced(0, scratch)?.all;
+        let output = program.output.as_ref();
+        let bytes = output
+            .and_then(|output| fs::metadata(output).ok())
+            .map_or(0, |metadata| metadata.len());
         let ratio = if index == 0 {
             "–".to_owned()
         } else {
@@ -203,12 +107,8 @@ fn main() -> io::Result<()> {
         command.extend(words(more));
         command
     };
-    let program = |name, command, file: &str, after| Program {
-        name,
-        command,
-        output: output(file),
-        after,
-    };
+    let program =
+        |name, command, file: &str, after| Program::making(name, command, output(file), after);
     let empty = || {
         program(
             "an empty process (`true`)",
@@ -310,9 +210,9 @@ fn main() -> io::Result<()> {
             "large.iso",
             After::Sync,
         ),
-        Program {
-            name: "`cp` of the same files, synced",
-            command: vec![
+        program(
+            "`cp` of the same files, synced",
+            vec![
                 "sh".into(),
                 "-c".into(),
                 format!(
@@ -321,9 +221,9 @@ fn main() -> io::Result<()> {
                     text(&large)
                 ),
             ],
-            output: output("none"),
-            after: After::Nothing,
-        },
+            "none",
+            After::Nothing,
+        ),
         program(
             "`genisoimage`",
             nova_arguments("genisoimage", &output("large-geniso.iso"), &large),
