@@ -1,4 +1,4 @@
-//! `cargo xtask bench drive`: the figures, and the README's copy of them.
+//! `cargo xtask bench`: the figures, and the README's copy of them.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -6,41 +6,61 @@ use std::process::{Command, Stdio};
 use crate::command::{Failure, cargo, root, text};
 use crate::setup;
 
-/// The README's figures stand between these.
-const BEGIN: &str = "<!-- figures: `cargo xtask bench drive --readme` -->\n";
-const END: &str = "<!-- end of figures -->\n";
+/// Something that can be measured.
+struct Subject {
+    word: &'static str,
+    /// Its benchmarks, by package and name.
+    benches: &'static [(&'static str, &'static str)],
+    /// The peers whose versions are told, and how they are asked.
+    peers: &'static [(&'static str, &'static str)],
+}
 
-/// `cargo xtask bench drive [--readme]`
+const SUBJECTS: [Subject; 2] = [
+    Subject {
+        word: "drive",
+        benches: &[("christen-cli", "library"), ("christen-cli", "process")],
+        peers: &[("genisoimage", "--version"), ("xorriso", "--version")],
+    },
+    Subject {
+        word: "inject",
+        benches: &[("christen-cli", "inject")],
+        peers: &[("debugfs", "-V"), ("guestfish", "--version")],
+    },
+];
+
+/// `cargo xtask bench drive|inject [--readme]`
 pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let readme = match arguments[..] {
-        ["drive"] => false,
-        ["drive", "--readme"] => true,
-        _ => {
-            return Err(Failure::Usage(
-                "bench takes `drive`, and `--readme` to write the figures there".to_owned(),
-            ));
-        }
+    let (word, readme) = match arguments[..] {
+        [word] => (word, false),
+        [word, "--readme"] => (word, true),
+        _ => return Err(usage()),
     };
+    let subject = SUBJECTS
+        .iter()
+        .find(|subject| subject.word == word)
+        .ok_or_else(usage)?;
     setup::all()?;
-    let mut figures = measure("library")?;
-    figures += &measure("process")?;
-    figures += &circumstances()?;
+    let mut figures = String::new();
+    for (package, bench) in subject.benches {
+        figures += &measure(package, bench)?;
+    }
+    figures += &circumstances(subject)?;
     if readme {
-        write_readme(&figures)?;
+        write_readme(subject.word, &figures)?;
     }
     Ok(())
 }
 
-fn measure(bench: &str) -> Result<String, Failure> {
-    let mut command = cargo(&[
-        "bench",
-        "--quiet",
-        "--package",
-        "christen-cli",
-        "--bench",
-        bench,
-    ]);
+fn usage() -> Failure {
+    let words = SUBJECTS.map(|subject| subject.word).join("` or `");
+    Failure::Usage(format!(
+        "bench takes `{words}`, and `--readme` to write the figures there"
+    ))
+}
+
+fn measure(package: &str, bench: &str) -> Result<String, Failure> {
+    let mut command = cargo(&["bench", "--quiet", "--package", package, "--bench", bench]);
     let output = command.stderr(Stdio::inherit()).output()?;
     let figures = String::from_utf8_lossy(&output.stdout).into_owned();
     println!("{figures}");
@@ -52,7 +72,7 @@ fn measure(bench: &str) -> Result<String, Failure> {
 }
 
 /// Commit, machine and versions: without them a figure says nothing.
-fn circumstances() -> Result<String, Failure> {
+fn circumstances(subject: &Subject) -> Result<String, Failure> {
     let first_line = |program: &str, arguments: &[&str]| -> Result<String, Failure> {
         let output = Command::new(program)
             .args(arguments)
@@ -67,31 +87,38 @@ fn circumstances() -> Result<String, Failure> {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
         .map_or("an unnamed processor", |(_, model)| model.trim());
+    let word = subject.word;
     let load = fs::read_to_string("/proc/loadavg")?;
-    let text = format!(
-        "Measured at commit {} by `cargo xtask bench drive` on {} cores of {model}, {}, load {} at the \
-         end; {}; {}; {}.\n",
+    let mut text = format!(
+        "Measured at commit {} by `cargo xtask bench {word}` on {} cores of {model}, {}, load {} at the end; {}",
         first_line("git", &["rev-parse", "--short", "HEAD"])?,
         std::thread::available_parallelism()?,
         first_line("uname", &["-sr"])?,
         load.split(' ').next().unwrap_or("unknown"),
         first_line("rustc", &["--version"])?,
-        first_line("genisoimage", &["--version"])?,
-        first_line("xorriso", &["--version"])?,
     );
+    for (program, argument) in subject.peers {
+        text += "; ";
+        text += &first_line(program, &[argument])?;
+    }
+    text += ".\n";
     println!("{text}");
     Ok(text)
 }
 
-fn write_readme(figures: &str) -> Result<(), Failure> {
+/// The README's figures stand between two comments.
+fn write_readme(word: &str, figures: &str) -> Result<(), Failure> {
+    let begin = format!("<!-- figures: `cargo xtask bench {word} --readme` -->\n");
+    let end = "<!-- end of figures -->\n";
+    let no_marks = || {
+        Failure::Usage(format!(
+            "README.md has no place for the figures of `{word}`"
+        ))
+    };
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path)?;
-    let (before, rest) = readme.split_once(BEGIN).ok_or_else(no_marks)?;
-    let (_, after) = rest.split_once(END).ok_or_else(no_marks)?;
-    fs::write(path, format!("{before}{BEGIN}\n{figures}\n{END}{after}"))?;
+    let (before, rest) = readme.split_once(&begin).ok_or_else(no_marks)?;
+    let (_, after) = rest.split_once(end).ok_or_else(no_marks)?;
+    fs::write(path, format!("{before}{begin}\n{figures}\n{end}{after}"))?;
     Ok(())
-}
-
-fn no_marks() -> Failure {
-    Failure::Usage("README.md has no place for the figures".to_owned())
 }

@@ -68,7 +68,7 @@ const DOORS: [Door; 10] = [
     ),
     (
         "bench",
-        "drive [--readme]",
+        "drive|inject [--readme]",
         "measure against the usual tools; --readme writes the figures there",
         bench::bench,
     ),

@@ -10,7 +10,7 @@ use christen_testkit::{cloud_init, python, tools};
 use crate::command::{Failure, run, text};
 
 /// A tool and the Debian package that holds it.
-const TOOLS: [(&str, &str); 40] = [
+const TOOLS: [(&str, &str); 41] = [
     ("blkid", "util-linux"),
     ("bsdtar", "libarchive-tools"),
     ("btrfs", "btrfs-progs"),
@@ -50,6 +50,7 @@ const TOOLS: [(&str, &str); 40] = [
     ("sgdisk", "gdisk"),
     ("strace", "strace"),
     ("supermin", "supermin"),
+    ("time", "time"),
     ("xorriso", "xorriso"),
 ];
 

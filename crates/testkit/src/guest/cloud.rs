@@ -84,11 +84,7 @@ impl CloudReport {
 /// Fails when the guest cannot be made or has not told its state within ten minutes; the
 /// message then shows the end of its console.
 pub fn boot(drive: &CloudDrive, macs: &[&str]) -> io::Result<CloudReport> {
-    let artefact = recipe::cached(
-        "cloud",
-        &[RELEASE, PACKAGES, PROBE, UNIT, &CUSTOMIZE.concat()],
-        make,
-    )?;
+    let artefact = artefact()?;
     let mut machine = Machine {
         kernel: artefact.join("vmlinuz"),
         initrd: artefact.join("initrd"),
@@ -139,6 +135,23 @@ pub fn boot(drive: &CloudDrive, macs: &[&str]) -> io::Result<CloudReport> {
         value,
         elapsed: outcome.elapsed,
     })
+}
+
+/// Returns the guest's root filesystem, an ext4 image, making it if no earlier run has. It is not to be written to.
+///
+/// # Errors
+///
+/// Fails when the guest cannot be made.
+pub fn root() -> io::Result<PathBuf> {
+    Ok(artefact()?.join("root.ext4"))
+}
+
+fn artefact() -> io::Result<PathBuf> {
+    recipe::cached(
+        "cloud",
+        &[RELEASE, PACKAGES, PROBE, UNIT, &CUSTOMIZE.concat()],
+        make,
+    )
 }
 
 fn make(directory: &Path) -> io::Result<()> {
