@@ -15,6 +15,7 @@ pub mod cache;
 pub mod cloud_init;
 pub mod extract;
 pub mod guest;
+pub mod kernel;
 pub mod python;
 pub mod temp;
 pub mod tools;

@@ -252,6 +252,15 @@ impl Generator {
             return Operation::SetAttribute { path, name, value };
         }
         let name = self.attribute_name();
+        if name == b"security.capability" {
+            // The kernel takes what is a capability, and nothing else: revision 2 with the effective flag
+            // (`include/uapi/linux/capability.h`, `struct vfs_cap_data`).
+            let mut value = vec![0; 20];
+            value[0] = 1;
+            value[3] = 2;
+            value[5] = self.random.below(256) as u8;
+            return Operation::SetAttribute { path, name, value };
+        }
         let most = self.profile.attribute_bytes;
         let length = match self.random.below(10) {
             0 => 0,
