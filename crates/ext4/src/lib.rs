@@ -9,7 +9,7 @@ mod error;
 mod feature;
 mod group_descriptor;
 mod inode;
-mod journal;
+pub mod journal;
 mod number;
 mod options;
 mod summary;
