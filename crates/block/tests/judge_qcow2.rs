@@ -4,20 +4,20 @@
 
 mod qcow2_lab;
 
-use christen_block::{Access, BlockDevice};
+use std::fs;
+
+use christen_block::qcow2::{CreateOptions, create as create_image};
+use christen_block::{Access, BlockDevice, MemoryStorage};
 use qcow2_lab::{Lab, Random, assert_same, is_full};
 
 /// The length of the disks: no multiple of any cluster size.
 const DISK_BYTES: usize = (5 << 20) + 3 * 512;
 
 /// Makes a qcow2 image with data, holes, compressed clusters if asked for, and zero clusters where the version has them.
-fn make(lab: &Lab, options: &str, is_compressed: bool, backing: Option<(&str, &str)>) {
+fn make(lab: &Lab, options: &str, is_compressed: bool) {
     let mut arguments = vec!["convert", "-f", "raw", "-O", "qcow2", "-o", options];
     if is_compressed {
         arguments.push("-c");
-    }
-    if let Some((name, format)) = backing {
-        arguments.extend(["-B", name, "-F", format]);
     }
     arguments.extend(["source.raw", "image.qcow2"]);
     if !lab.path("source.raw").exists() {
@@ -43,53 +43,61 @@ fn make(lab: &Lab, options: &str, is_compressed: bool, backing: Option<(&str, &s
     lab.qemu_io("image.qcow2", &commands);
 }
 
-/// One row of the matrix.
-struct Row {
-    options: String,
-    is_compressed: bool,
-}
+/// One row of the matrix: the options of `qemu-img create`, and whether the clusters are compressed.
+type Row = (String, bool);
 
 /// Images without a backing file: versions, cluster sizes, widths of refcounts, compression, subclusters.
 fn rows() -> Vec<Row> {
+    if !is_full() {
+        return [
+            ("compat=0.10,cluster_size=512", true),
+            ("compat=0.10,cluster_size=65536", false),
+            ("compat=1.1,cluster_size=512", false),
+            ("compat=1.1,cluster_size=65536", true),
+            ("compat=1.1,cluster_size=2M", true),
+            ("compression_type=zstd,cluster_size=65536", true),
+            ("extended_l2=on,cluster_size=16384", false),
+            ("extended_l2=on,compression_type=zstd", true),
+            ("refcount_bits=1,cluster_size=512", false),
+            ("refcount_bits=4,cluster_size=512", false),
+            ("refcount_bits=64,cluster_size=512", true),
+            ("preallocation=metadata,lazy_refcounts=on", false),
+        ]
+        .map(|(options, is_compressed)| (options.to_owned(), is_compressed))
+        .to_vec();
+    }
     let mut rows = Vec::new();
-    let mut row = |options: String, is_compressed| {
-        rows.push(Row {
-            options,
-            is_compressed,
-        });
-    };
     for bits in 9..=21 {
         let size = 1 << bits;
-        if is_full() || [9, 12, 16, 21].contains(&bits) {
-            row(format!("compat=0.10,cluster_size={size}"), false);
-            row(format!("compat=0.10,cluster_size={size}"), true);
-            row(format!("compat=1.1,cluster_size={size}"), false);
-            row(format!("compat=1.1,cluster_size={size}"), true);
+        for compressed in [false, true] {
+            rows.push((format!("compat=0.10,cluster_size={size}"), compressed));
+            rows.push((format!("compat=1.1,cluster_size={size}"), compressed));
         }
-        if is_full() || [10, 16, 20].contains(&bits) {
-            row(format!("compression_type=zstd,cluster_size={size}"), true);
-        }
-        if bits >= 14 && (is_full() || [14, 16, 21].contains(&bits)) {
-            row(format!("extended_l2=on,cluster_size={size}"), false);
-            row(
-                format!("extended_l2=on,cluster_size={size},compression_type=zstd"),
-                true,
-            );
+        rows.push((format!("compression_type=zstd,cluster_size={size}"), true));
+        if bits >= 14 {
+            let options = format!("extended_l2=on,cluster_size={size}");
+            rows.push((options.clone() + ",compression_type=zstd", true));
+            rows.push((options, false));
         }
         for width in [1, 2, 4, 8, 32, 64] {
-            if bits == 9 || is_full() && bits % 3 == 0 {
-                let compressed = width >= 16 && bits == 9;
-                row(
-                    format!("refcount_bits={width},cluster_size={size}"),
-                    compressed,
-                );
+            // Small clusters, so that refcount blocks and the table have to grow; compressed ones share host clusters, and
+            // small counts cannot count that.
+            if bits % 3 == 0 {
+                let options = format!("refcount_bits={width},cluster_size={size}");
+                rows.push((options, width >= 16));
             }
         }
     }
-    row("preallocation=metadata".to_owned(), false);
-    row("preallocation=falloc,cluster_size=4096".to_owned(), false);
-    row("lazy_refcounts=on".to_owned(), false);
+    rows.push(("preallocation=metadata".to_owned(), false));
+    rows.push(("preallocation=falloc,cluster_size=4096".to_owned(), false));
+    rows.push(("lazy_refcounts=on".to_owned(), false));
     rows
+}
+
+/// Takes all of a list, or every `nth` of it in the default run.
+fn sample<T>(list: impl IntoIterator<Item = T>, nth: usize) -> impl Iterator<Item = T> {
+    let nth = if is_full() { 1 } else { nth };
+    list.into_iter().step_by(nth)
 }
 
 /// Writes the same to a disk of ours and to its bytes: much and little, zeros and not, at odd places.
@@ -137,8 +145,198 @@ fn judge(lab: &Lab, what: &str) {
 #[test]
 fn images_alone() {
     let Some(lab) = Lab::new() else { return };
-    for row in rows() {
-        make(&lab, &row.options, row.is_compressed, None);
-        judge(&lab, &row.options);
+    for (options, is_compressed) in rows() {
+        make(&lab, &options, is_compressed);
+        judge(&lab, &options);
     }
+}
+
+#[test]
+fn overlays() {
+    let Some(lab) = Lab::new() else { return };
+    let source = "source.raw";
+    make(&lab, "cluster_size=4096", true);
+    lab.raw("shorter.raw", 3_000_000 / 512 * 512, 5);
+    for (name, options) in [
+        ("plain", "cluster_size=65536"),
+        ("zlib", "cluster_size=16384"),
+    ] {
+        let mut arguments = vec!["convert", "-O", "qcow2", "-o", options, source];
+        if name == "zlib" {
+            arguments.insert(1, "-c");
+        }
+        arguments.push(name);
+        lab.qemu_img(&arguments);
+    }
+    let create = |name: &str, options: &str, backing: &str, format: &str| {
+        let size = DISK_BYTES.to_string();
+        let mut arguments = vec!["create", "-f", "qcow2", "-b", backing, "-F", format];
+        if !options.is_empty() {
+            arguments.extend(["-o", options]);
+        }
+        arguments.extend([name, &size]);
+        lab.qemu_img(&arguments);
+        let commands = [
+            "write -P 1 70000 9000",
+            "write -z 1048576 131072",
+            "write -z 3000320 4096",
+        ];
+        lab.qemu_io(name, &commands.map(str::to_owned));
+    };
+    let zstd = "compression_type=zstd,cluster_size=32768";
+    let rows = [
+        ("cluster_size=65536", source, "raw"),
+        ("cluster_size=512", source, "raw"),
+        ("cluster_size=2M", source, "raw"),
+        ("compat=0.10", source, "raw"),
+        ("extended_l2=on", source, "raw"),
+        ("extended_l2=on,cluster_size=2M", "zlib", "qcow2"),
+        ("cluster_size=4096", "plain", "qcow2"),
+        (zstd, "zlib", "qcow2"),
+        ("cluster_size=65536", "shorter.raw", "raw"),
+        ("compat=0.10,cluster_size=1M", "shorter.raw", "raw"),
+        ("extended_l2=on,cluster_size=16k", "shorter.raw", "raw"),
+    ];
+    for (options, backing, format) in sample(rows, 2) {
+        create("image.qcow2", options, backing, format);
+        judge(&lab, &format!("{options} over {backing}"));
+    }
+    // Three levels: raw, then qcow2 with other clusters, then an overlay on that.
+    let levels = [
+        ("cluster_size=4096", "cluster_size=65536"),
+        ("extended_l2=on", "cluster_size=1024"),
+        ("cluster_size=65536", "extended_l2=on"),
+    ];
+    for (middle, top) in sample(levels, 2) {
+        create("middle", middle, "shorter.raw", "raw");
+        create("image.qcow2", top, "middle", "qcow2");
+        judge(&lab, &format!("{top} over {middle} over raw"));
+    }
+    // Made by us.
+    for (bits, virtual_bytes) in [(9, DISK_BYTES), (16, DISK_BYTES), (21, DISK_BYTES + 512)] {
+        let storage = MemoryStorage::default();
+        let options = CreateOptions {
+            virtual_bytes: virtual_bytes as u64,
+            cluster_bits: bits,
+            backing: Some((b"plain", "qcow2")),
+        };
+        create_image(&storage, &options).unwrap();
+        fs::write(lab.path("image.qcow2"), storage.snapshot()).unwrap();
+        lab.check("image.qcow2");
+        let content = lab.content("image.qcow2");
+        let expected = lab.content("plain");
+        assert_same("a new overlay", &content[..DISK_BYTES], &expected);
+        judge(&lab, &format!("our own overlay of 2^{bits} bytes"));
+    }
+}
+
+#[test]
+fn snapshots_keep_their_content() {
+    let Some(lab) = Lab::new() else { return };
+    let rows = [
+        ("cluster_size=65536", false),
+        ("cluster_size=65536", true),
+        ("cluster_size=512,refcount_bits=2", false),
+        ("cluster_size=4096,compat=0.10", true),
+        ("extended_l2=on,cluster_size=16k", false),
+        ("extended_l2=on,compression_type=zstd", true),
+        ("cluster_size=2M", false),
+    ];
+    for (options, is_compressed) in sample(rows, 2) {
+        make(&lab, options, is_compressed);
+        let mut contents = Vec::new();
+        for name in ["first", "second"] {
+            contents.push((name, lab.content("image.qcow2")));
+            lab.qemu_img(&["snapshot", "-c", name, "image.qcow2"]);
+            let commands = ["write -P 7 12345 70000", "discard 2M 256k"];
+            lab.qemu_io("image.qcow2", &commands.map(str::to_owned));
+        }
+        judge(&lab, options);
+        for (name, content) in contents {
+            let arguments = ["convert", "-O", "raw", "-l", name, "image.qcow2", "old.raw"];
+            lab.qemu_img(&arguments);
+            let old = fs::read(lab.path("old.raw")).unwrap();
+            assert_same(&format!("{options}: snapshot {name}"), &old, &content);
+        }
+    }
+}
+
+#[test]
+fn data_files() {
+    let Some(lab) = Lab::new() else { return };
+    let rows = [
+        ("data_file=disk.data", false),
+        ("data_file=disk.data,data_file_raw=on", true),
+        ("data_file=disk.data,cluster_size=4096", false),
+        ("data_file=disk.data,extended_l2=on", false),
+        ("data_file=disk.data,data_file_raw=on,extended_l2=on", true),
+    ];
+    for (options, is_raw) in sample(rows, 2) {
+        let _ = fs::remove_file(lab.path("disk.data"));
+        make(&lab, options, false);
+        let data_bytes = fs::read(lab.path("disk.data")).unwrap().len();
+        judge(&lab, options);
+        if is_raw {
+            let content = lab.content("image.qcow2");
+            let data = fs::read(lab.path("disk.data")).unwrap();
+            // QEMU makes it a whole number of clusters long, and so it stays.
+            assert_eq!(data.len(), data_bytes);
+            assert_same(options, &data[..content.len()], &content);
+        }
+    }
+    let _ = fs::remove_file(lab.path("disk.data"));
+    make(&lab, "data_file=disk.data", false);
+    lab.qemu_img(&[
+        "rebase",
+        "-u",
+        "-b",
+        "source.raw",
+        "-F",
+        "raw",
+        "image.qcow2",
+    ]);
+    judge(&lab, "data file over a backing file");
+}
+
+/// A bitmap that has to follow the disk is marked as inconsistent; one that is switched off is of a past state, and stays.
+#[test]
+fn bitmaps_are_marked() {
+    let Some(lab) = Lab::new() else { return };
+    make(&lab, "cluster_size=65536", false);
+    lab.qemu_img(&["bitmap", "--add", "image.qcow2", "follows"]);
+    lab.qemu_img(&["bitmap", "--add", "--disable", "image.qcow2", "past"]);
+    lab.qemu_io("image.qcow2", &["write 0 64k".to_owned()]);
+    let before = lab.bitmaps("image.qcow2");
+    assert_eq!(before, [("follows", "auto"), ("past", "")].map(flags));
+    let opened = lab.open("image.qcow2", Access::Write);
+    let bytes = opened.storage.snapshot();
+    opened.disk.flush().unwrap();
+    assert_eq!(opened.storage.snapshot(), bytes, "nothing was written");
+
+    judge(&lab, "bitmaps");
+    let after = lab.bitmaps("image.qcow2");
+    assert_eq!(after, [("follows", "in-use,auto"), ("past", "")].map(flags));
+    lab.qemu_img(&["bitmap", "--remove", "image.qcow2", "follows"]);
+    lab.check("image.qcow2");
+}
+
+fn flags((name, flags): (&str, &str)) -> (String, String) {
+    (name.to_owned(), flags.to_owned())
+}
+
+/// An unknown autoclear bit is cleared by the first write, and not before.
+#[test]
+fn unknown_autoclear_bits_are_cleared() {
+    let Some(lab) = Lab::new() else { return };
+    make(&lab, "cluster_size=4096", false);
+    let mut bytes = fs::read(lab.path("image.qcow2")).unwrap();
+    bytes[88] = 0x80;
+    fs::write(lab.path("image.qcow2"), &bytes).unwrap();
+    let opened = lab.open("image.qcow2", Access::Write);
+    opened.disk.flush().unwrap();
+    assert_eq!(opened.storage.snapshot()[88], 0x80);
+    opened.disk.write_at(b"x", 0).unwrap();
+    assert_eq!(opened.storage.snapshot()[88], 0);
+    lab.store(&opened);
+    lab.check("image.qcow2");
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::bitmap;
 use super::cache::Kind;
 use super::features;
 use super::header::AUTOCLEAR_OFFSET;
@@ -50,11 +51,17 @@ impl State {
             return Ok(());
         }
         let header = &layers.header;
-        // The data file stays raw; nobody keeps bitmaps, nor what is behind unknown bits.
-        let kept = match header.is_data_file_raw() {
-            true => header.autoclear & features::RAW_DATA_FILE,
-            false => 0,
-        };
+        // The data file stays raw; what is behind unknown bits nobody keeps.
+        let mut kept = 0;
+        if header.is_data_file_raw() {
+            kept |= features::RAW_DATA_FILE;
+        }
+        if let Some(bitmaps) = &header.bitmaps
+            && header.has_consistent_bitmaps()
+            && bitmap::invalidate(&*layers.storage, bitmaps)?
+        {
+            kept |= features::BITMAPS;
+        }
         if kept != header.autoclear {
             layers
                 .storage
@@ -218,6 +225,12 @@ impl State {
             "the refcount table"
         } else if header.snapshots != 0 && header.snapshots_offset == offset {
             "the table of snapshots"
+        } else if header.has_consistent_bitmaps()
+            && header
+                .bitmaps
+                .is_some_and(|bitmaps| bitmaps.directory_offset == offset)
+        {
+            "the directory of bitmaps"
         } else if let Some(kind) = self.cache.holds(offset) {
             kind.name()
         } else {

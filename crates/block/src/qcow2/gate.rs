@@ -9,7 +9,7 @@ use crate::access::Access;
 use crate::error::{Corrupt, Result, Unsupported};
 
 /// The longest L1 table in bytes (`block/qcow2.h`, `QCOW_MAX_L1_SIZE`).
-const MAX_L1_BYTES: u64 = 32 << 20;
+pub(super) const MAX_L1_BYTES: u64 = 32 << 20;
 
 /// The longest refcount table in bytes (`block/qcow2.h`, `QCOW_MAX_REFTABLE_SIZE`).
 pub(super) const MAX_REFCOUNT_TABLE_BYTES: u64 = 8 << 20;

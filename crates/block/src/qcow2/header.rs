@@ -20,7 +20,7 @@ pub const MIN_CLUSTER_BITS: u32 = 9;
 pub const MAX_CLUSTER_BITS: u32 = 21;
 
 /// A backing file's name is not longer (`docs/interop/qcow2.rst`, `backing_file_size`).
-const MAX_BACKING_NAME_BYTES: u32 = 1023;
+pub(super) const MAX_BACKING_NAME_BYTES: u32 = 1023;
 
 /// The first 72 bytes, which are the whole header of version 2. Big-endian.
 ///

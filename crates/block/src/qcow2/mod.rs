@@ -8,9 +8,11 @@
 //! why this code is ours.
 
 mod allocated;
+mod bitmap;
 mod cache;
 mod cluster;
 mod compressed;
+mod create;
 mod extension;
 mod features;
 mod gate;
@@ -21,6 +23,7 @@ mod l2_table;
 mod refcount;
 
 pub use allocated::{Allocated, AllocatedRanges, Content};
+pub use create::{CreateOptions, create};
 pub use features::{FeatureName, FeatureSet};
 pub use gate::admit;
 pub use header::{Bitmaps, Compression, Header, MAGIC, probe};

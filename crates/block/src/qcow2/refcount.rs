@@ -254,6 +254,17 @@ pub(super) fn place(refcount_order: u32, index: u64) -> (u64, u32) {
     (byte / 8 * 8, shift as u32)
 }
 
+/// Returns the beginning of a block whose first `number` counts are one.
+pub(super) fn ones(refcount_order: u32, number: u64) -> Vec<u8> {
+    let mut words = Vec::<u64>::new();
+    for index in 0..number {
+        let (at, shift) = place(refcount_order, index);
+        words.resize((at / 8 + 1) as usize, 0);
+        words[(at / 8) as usize] |= 1 << shift;
+    }
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

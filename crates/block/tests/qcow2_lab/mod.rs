@@ -116,6 +116,28 @@ impl Lab {
         self.qemu_img(&["check", "-f", "qcow2", image]);
     }
 
+    /// Returns the name and the flags of every bitmap, as QEMU says them.
+    pub(crate) fn bitmaps(&self, image: &str) -> Vec<(String, String)> {
+        let report = self.qemu_img(&["info", "--output=json", image]);
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let bitmaps = &report["format-specific"]["data"]["bitmaps"];
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let flags = |bitmap: &serde_json::Value| -> Vec<String> {
+            bitmap["flags"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(text)
+                .collect()
+        };
+        bitmaps
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|bitmap| (text(&bitmap["name"]), flags(bitmap).join(",")))
+            .collect()
+    }
+
     /// Opens an image in memory with all that it refers to.
     #[track_caller]
     pub(crate) fn open(&self, image: &str, access: Access) -> Opened {
