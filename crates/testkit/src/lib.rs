@@ -13,6 +13,7 @@
 
 pub mod cache;
 pub mod cloud_init;
+pub mod ext;
 pub mod extract;
 pub mod guest;
 pub mod kernel;

@@ -4,6 +4,8 @@
 
 mod directory;
 mod mount;
+mod write;
 
 pub use directory::HostDirectory;
 pub use mount::{Mount, require};
+pub use write::write_files;
