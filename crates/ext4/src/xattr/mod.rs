@@ -13,6 +13,7 @@
 //! | `acl` | access control lists |
 //! | `holder` | what is done to the attributes of a file |
 //! | `store` | what that needs of the volume |
+//! | `volume` | what the filesystem calls |
 
 mod acl;
 mod block;
@@ -23,6 +24,7 @@ pub mod region;
 mod store;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 pub use acl::{AccessList, InvalidList};
 pub use block::AttributeBlock;
