@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
+
+use crate::redo::RedoFault;
 
 /// The result of an operation on a disk image.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -41,6 +44,84 @@ pub enum Error {
     /// The device was opened for reading only. Nothing was written.
     #[error("the device is open for reading only")]
     ReadOnly,
+
+    /// The path names neither a regular file nor a block device. Nothing was written.
+    #[error("`{path}` is neither a regular file nor a block device")]
+    NotAFile {
+        /// The path, links resolved.
+        path: PathBuf,
+    },
+
+    /// Somebody else has the image open: a running guest, another christen. Nothing was written.
+    #[error("`{path}` is in use by another process")]
+    InUse {
+        /// The path, links resolved.
+        path: PathBuf,
+    },
+
+    /// A file to be made exists. Nothing was written.
+    #[error("`{path}` exists already")]
+    Exists {
+        /// The path.
+        path: PathBuf,
+    },
+
+    /// An image is to be changed, and nobody has said what format it has. Nothing was written.
+    #[error("`{path}` is to be changed and its format is not stated; it looks like {looks_like}")]
+    FormatNotStated {
+        /// The path as given.
+        path: PathBuf,
+        /// What a reader would take it for.
+        looks_like: &'static str,
+    },
+
+    /// A file named inside an image lies outside the directories that were allowed. It was not opened, nothing was written.
+    #[error("`{path}`, which the image names, may not be opened")]
+    NotAllowed {
+        /// The path, resolved as far as it can be.
+        path: PathBuf,
+    },
+
+    /// The space for a change is not there. The image is as it was.
+    #[error("{needed} bytes are needed in `{place}`{}", available_text(*.available))]
+    NoSpace {
+        /// The directory or file, as far as it is known by a name.
+        place: String,
+        /// How many bytes are needed.
+        needed: u64,
+        /// How many there are, where the host can tell.
+        available: Option<u64>,
+    },
+
+    /// The image has no directory of its own that could hold a redo file, and none was given. Nothing was written.
+    #[error("`{path}` is no regular file: a directory for the redo file must be given")]
+    NoRedoDirectory {
+        /// The path, links resolved.
+        path: PathBuf,
+    },
+
+    /// A redo file was found and is not used. Neither it nor the image was changed.
+    #[error("the redo file `{path}` is not used")]
+    Redo {
+        /// The redo file.
+        path: PathBuf,
+        /// Why.
+        source: RedoFault,
+    },
+
+    /// A commit or a recovery was cut short after it had begun. The image may hold a part of the change; the redo file holds all of it,
+    /// and a recovery completes it.
+    #[error("the change was begun and not completed; `{redo}` completes it")]
+    Interrupted {
+        /// The redo file.
+        redo: PathBuf,
+        /// What stopped it.
+        source: Box<Error>,
+    },
+}
+
+fn available_text(available: Option<u64>) -> String {
+    available.map_or_else(String::new, |bytes| format!(", and there are {bytes}"))
 }
 
 impl Error {

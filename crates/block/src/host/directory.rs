@@ -1,0 +1,169 @@
+//! Directories of the host's kernel.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::fchown;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{Mode, fchmod, fstatat};
+use nix::unistd::{UnlinkatFlags, geteuid, linkat, unlinkat};
+
+use super::file::Birth;
+use super::{HostDirectory, HostFile, NewFile, OpenFile, Opening};
+
+/// Two names drawn at random are never equal in practice; this bounds the loop if somebody foresees them.
+const MAX_NAME_ATTEMPTS: u32 = 16;
+
+/// A directory that is open in the kernel: renaming it, or a link on the way to it, changes nothing for us.
+#[derive(Debug)]
+pub struct OpenDirectory {
+    directory: File,
+}
+
+impl OpenDirectory {
+    /// Opens a directory.
+    ///
+    /// # Errors
+    ///
+    /// The host's.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = openat(AT_FDCWD, path, flags, Mode::empty())?;
+        Ok(Self {
+            directory: directory.into(),
+        })
+    }
+
+    fn create_named(&self) -> io::Result<(File, OsString)> {
+        for attempt in 0..MAX_NAME_ATTEMPTS {
+            let random = RandomState::new().hash_one(attempt);
+            let name = OsString::from(format!(".christen-unfinished-{random:016x}"));
+            let flags = OFlag::O_RDWR
+                | OFlag::O_CREAT
+                | OFlag::O_EXCL
+                | OFlag::O_NOFOLLOW
+                | OFlag::O_CLOEXEC;
+            match openat(self, name.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR) {
+                Ok(file) => return Ok((file.into(), name)),
+                Err(Errno::EEXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl AsFd for OpenDirectory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+impl HostDirectory for OpenDirectory {
+    fn create(&self, owner: Option<u32>) -> io::Result<Arc<dyn NewFile>> {
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let flags = OFlag::O_RDWR | OFlag::O_TMPFILE | OFlag::O_CLOEXEC;
+        let (file, temporary) = match openat(self, ".", flags, mode) {
+            Ok(file) => (File::from(file), None),
+            // EISDIR: a kernel that does not know the flag. The others: a filesystem that does not.
+            Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOENT) => {
+                let (file, name) = self.create_named()?;
+                (file, Some(name))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let birth = Birth {
+            directory: Self {
+                directory: self.directory.try_clone()?,
+            },
+            temporary: Mutex::new(temporary),
+        };
+        fchmod(&file, mode)?;
+        if let Some(owner) = owner
+            && owner != geteuid().as_raw()
+        {
+            // Only root may give a file away. Whoever else changes another's image leaves a file of his own beside it.
+            match fchown(&file, Some(owner), None) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                result => result?,
+            }
+        }
+        Ok(Arc::new(OpenFile::new(file, Some(birth))?))
+    }
+
+    fn open(&self, name: &OsStr) -> io::Result<Arc<dyn HostFile>> {
+        Ok(Arc::new(OpenFile::open_at(self, name, Opening::ReadOnly)?))
+    }
+
+    fn unlink(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(self, name, UnlinkatFlags::NoRemoveDir)?)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.directory.sync_all()
+    }
+}
+
+impl Birth {
+    pub(super) fn link(&self, file: &File, name: &OsStr) -> io::Result<()> {
+        let mut temporary = self
+            .temporary
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(old) = temporary.as_deref() else {
+            // `open(2)`, "O_TMPFILE": how an unprivileged process gives such a file its name.
+            let source = format!("/proc/self/fd/{}", file.as_raw_fd());
+            return Ok(linkat(
+                AT_FDCWD,
+                source.as_str(),
+                &self.directory,
+                name,
+                AtFlags::AT_SYMLINK_FOLLOW,
+            )?);
+        };
+        match linkat(
+            &self.directory,
+            old,
+            &self.directory,
+            name,
+            AtFlags::empty(),
+        ) {
+            Ok(()) => unlinkat(&self.directory, old, UnlinkatFlags::NoRemoveDir)?,
+            // A filesystem without hard links, and without a rename that replaces nothing: whoever links holds the lock of the
+            // image, so no other commit makes this name at the same time.
+            Err(Errno::EPERM | Errno::EOPNOTSUPP) => {
+                match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+                    Err(Errno::ENOENT) => renameat(&self.directory, old, &self.directory, name)?,
+                    Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        *temporary = None;
+        Ok(())
+    }
+}
+
+impl Drop for Birth {
+    fn drop(&mut self) {
+        let temporary = self
+            .temporary
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = temporary.take() {
+            // Nobody can be told; the name says what the file is.
+            let _ = unlinkat(
+                &self.directory,
+                name.as_os_str(),
+                UnlinkatFlags::NoRemoveDir,
+            );
+        }
+    }
+}
