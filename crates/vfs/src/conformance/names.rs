@@ -223,7 +223,7 @@ fn many_names_come_and_go(subject: &mut Subject<'_>) -> Checked {
     let mut expected = Vec::new();
     for round in 0..4 {
         for number in 0..120 {
-            let name = format!("{number:03} {}", "x".repeat(number % 7 * 9));
+            let name = format!("{number:03}-{}", "x".repeat(number % 7 * 9));
             if (number + round) % 3 == 0 {
                 if subject.fs.lookup(subject.top, name.as_bytes())?.is_some() {
                     subject.fs.remove(subject.top, name.as_bytes())?;

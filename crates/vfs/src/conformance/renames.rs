@@ -213,7 +213,7 @@ fn many_files_change_names(subject: &mut Subject<'_>) -> Checked {
     for number in 0..150 {
         let name = format!("file {number:03}");
         subject.file(&name)?;
-        let longer = format!("{number:03} {}", "y".repeat(number % 50));
+        let longer = format!("{number:03}-{}", "y".repeat(number % 50));
         let to = if number % 2 == 0 { other } else { subject.top };
         subject
             .fs
