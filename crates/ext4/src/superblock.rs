@@ -396,6 +396,17 @@ impl Superblock {
         }
     }
 
+    /// Takes away the word that the orphan file holds orphans.
+    pub(crate) fn remove_orphan_present(&mut self) {
+        let bits = self.raw.s_feature_ro_compat.get() & !0x1_0000;
+        self.raw.s_feature_ro_compat = U32::new(bits);
+        self.features = Features::new(
+            self.raw.s_feature_compat.get(),
+            self.raw.s_feature_incompat.get(),
+            bits,
+        );
+    }
+
     /// Adds `ext_attr`, as Linux does with the first extended attribute (`fs/ext4/xattr.c`, `ext4_xattr_update_super_block`).
     pub(crate) fn add_ext_attr(&mut self) {
         if self.raw.s_rev_level.get() > 0 {

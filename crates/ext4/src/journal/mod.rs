@@ -8,8 +8,12 @@
 //! | `superblock` | the journal's superblock |
 //! | `record` | descriptors and their tags, revoke records, commits |
 //! | `replay` | the walks through the log |
-//! | `recovered` | the filesystem's own flag |
+//! | `recovered` | the filesystem's own flag and counters |
+//! | `volume` | what opening a filesystem does with all that |
+//! | `orphans` | files that wait for being deleted or cut |
+//! | `orphan_file` | where they are kept, beside the list in the superblock |
 
+mod orphan_file;
 mod record;
 mod recovered;
 mod replay;
@@ -17,6 +21,6 @@ mod superblock;
 #[cfg(test)]
 mod tests;
 
-pub use recovered::mark_recovered;
+pub use recovered::{FreeCounts, mark_recovered};
 pub use replay::{Geometry, Journal, Pending};
 pub use superblock::{Checksums, SUPERBLOCK_BYTES, Superblock};

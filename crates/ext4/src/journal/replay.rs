@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use christen_block::{BlockDevice, Corrupt, Error, Result, Unsupported};
+use christen_block::BlockDevice;
 
 use super::record::{COMMIT, Commit, DESCRIPTOR, REVOKE, Tag, crc32_be};
 use super::superblock::{
     Checksums, MAGIC, SUPERBLOCK_BYTES, Superblock, begins_fast_commit, header,
 };
+use crate::error::{Error, Result};
 
 /// The most different blocks whose revocation is kept in mind; a journal of 1 GiB that the kernel wrote has far fewer.
 const REVOKED_BLOCKS: usize = 1 << 21;
@@ -106,22 +107,21 @@ impl<'a> Journal<'a> {
             || geometry.journal_blocks == 0
             || u64::from(geometry.journal_blocks) > geometry.blocks
         {
-            return Err(Error::Corrupt(Corrupt::new(
-                "journal",
+            return Err(Error::corrupt(
+                "journal block",
                 0,
                 format!(
                     "it has {} blocks, and the filesystem {}",
                     geometry.journal_blocks, geometry.blocks
                 ),
-            )));
+            ));
         }
         let place = locate(0)?;
         check_place(place, &geometry, 0)?;
         let place = place * u64::from(geometry.block_bytes);
         let mut raw = [0; SUPERBLOCK_BYTES];
         device.read_at(&mut raw, place)?;
-        let superblock =
-            Superblock::parse(&raw, place, geometry.block_bytes, geometry.journal_blocks)?;
+        let superblock = Superblock::parse(&raw, geometry.block_bytes, geometry.journal_blocks)?;
         Ok(Self {
             device,
             geometry,
@@ -183,7 +183,7 @@ impl<'a> Journal<'a> {
         let block_bytes = u64::from(self.geometry.block_bytes);
         let device = self.device;
         self.for_each_block(pending, false, &mut |block, data| {
-            device.write_at(data, block * block_bytes)
+            Ok(device.write_at(data, block * block_bytes)?)
         })?;
         if !self.is_empty() {
             // `jbd2_journal_recover` steps one further, so that no commit block that is left in the log can match.
@@ -196,15 +196,14 @@ impl<'a> Journal<'a> {
     }
 
     fn corrupt(&self, block: u32, rule: impl Into<String>) -> Error {
-        let place = u64::from(block) * u64::from(self.geometry.block_bytes);
-        Error::Corrupt(Corrupt::new("journal", place, rule))
+        Error::corrupt("journal block", u64::from(block), rule)
     }
 
     fn read(&mut self, block: u32, buffer: &mut [u8]) -> Result<()> {
         let place = (self.locate)(block)?;
         check_place(place, &self.geometry, block)?;
-        self.device
-            .read_at(buffer, place * u64::from(self.geometry.block_bytes))
+        let offset = place * u64::from(self.geometry.block_bytes);
+        Ok(self.device.read_at(buffer, offset)?)
     }
 
     /// The block of the log that lies so many further.
@@ -331,9 +330,9 @@ impl<'a> Journal<'a> {
         let mut buffer = self.new_buffer();
         self.read(first, &mut buffer)?;
         if begins_fast_commit(&buffer, running) {
-            return Err(Error::Unsupported(Unsupported::new(
+            return Err(Error::unsupported(
                 "fast commits that were never written back (feature `fast_commit`) are",
-            )));
+            ));
         }
         Ok(())
     }
@@ -397,9 +396,9 @@ impl<'a> Journal<'a> {
                 revoked.insert(block, record.sequence);
             }
             if revoked.len() > REVOKED_BLOCKS {
-                return Err(Error::Unsupported(Unsupported::new(format!(
+                return Err(Error::unsupported(format!(
                     "a journal that revokes more than {REVOKED_BLOCKS} blocks is"
-                ))));
+                )));
             }
             Ok(())
         })
@@ -466,12 +465,12 @@ fn check_place(place: u64, geometry: &Geometry, block: u32) -> Result<()> {
     if (1..geometry.blocks).contains(&place) {
         return Ok(());
     }
-    Err(Error::Corrupt(Corrupt::new(
-        "journal",
-        u64::from(block) * u64::from(geometry.block_bytes),
+    Err(Error::corrupt(
+        "journal block",
+        u64::from(block),
         format!(
             "it stands in block {place}, and the filesystem has {}",
             geometry.blocks
         ),
-    )))
+    ))
 }

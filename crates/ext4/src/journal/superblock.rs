@@ -1,8 +1,7 @@
 //! The journal's superblock.
 
-use christen_block::{Corrupt, Error, Result, Unsupported};
-
 use super::record::{be16, be32, checksum};
+use crate::error::{Error, Result};
 
 /// What every block of the journal that is no data begins with.
 pub(super) const MAGIC: u32 = 0xC03B_3998;
@@ -77,12 +76,10 @@ impl Superblock {
     /// [`Error::Corrupt`] and [`Error::Unsupported`].
     pub(super) fn parse(
         raw: &[u8; SUPERBLOCK_BYTES],
-        place: u64,
         block_bytes: u32,
         blocks: u32,
     ) -> Result<Self> {
-        let corrupt =
-            |rule: String| Error::Corrupt(Corrupt::new("journal superblock", place, rule));
+        let corrupt = |rule: String| Error::corrupt("journal block", 0, rule);
         let magic = be32(raw, 0);
         if magic != MAGIC {
             return Err(corrupt(format!("the magic is {magic:#010x}")));
@@ -143,7 +140,7 @@ impl Superblock {
         if !self.has_features {
             return Ok(());
         }
-        let unsupported = |what: String| Err(Error::Unsupported(Unsupported::new(what)));
+        let unsupported = |what: String| Err(Error::unsupported(what));
         let known =
             REVOKE | SIXTY_FOUR_BIT | ASYNC_COMMIT | CHECKSUM_V2 | CHECKSUM_V3 | FAST_COMMIT;
         let unknown = be32(&self.raw, 40) & !known;

@@ -1,9 +1,10 @@
 //! Logs made by hand, for what the tools do not make.
 
-use christen_block::{BlockDevice, Error, MemoryDevice, Result};
+use christen_block::{BlockDevice, MemoryDevice};
 
 use super::record::{checksum, crc32_be};
 use super::*;
+use crate::error::{Error, Result};
 
 const BLOCK_BYTES: usize = 1024;
 /// The journal stands in the blocks from here on.
@@ -310,10 +311,16 @@ fn the_filesystem_is_told() {
     image[1024 + 0x60] = 0xC6;
     image[1024 + 0x65] = 4;
     let device = MemoryDevice::new(image);
-    mark_recovered(&device).unwrap();
+    let free = FreeCounts {
+        blocks: 0x1_0000_0002,
+        inodes: 3,
+    };
+    mark_recovered(&device, Some(free)).unwrap();
     let mut superblock = [0; 1024];
     device.read_at(&mut superblock, 1024).unwrap();
     assert_eq!(superblock[0x60], 0xC2);
+    assert_eq!((superblock[0x0C], superblock[0x10]), (2, 3));
+    assert_eq!(superblock[0x158], 1);
     let expected = checksum(!0, &superblock[..0x3FC]);
     assert_eq!(superblock[0x3FC..], expected.to_le_bytes());
 }

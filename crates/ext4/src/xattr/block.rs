@@ -1,9 +1,8 @@
 //! Extended attributes in a block of their own, which several inodes may share.
 
-use christen_block::Corrupt;
-
 use super::entry::{Attribute, END_BYTES, Frame, le32};
 use super::region::MAGIC;
+use crate::error::Corrupt;
 
 const HEADER_BYTES: usize = 32;
 
@@ -50,8 +49,7 @@ impl AttributeBlock {
     ///
     /// [`Corrupt`] tells which rule is broken.
     pub fn parse(bytes: &[u8], number: u64, seed: Option<u32>) -> Result<Self, Corrupt> {
-        let place = number.saturating_mul(bytes.len() as u64);
-        let corrupt = |rule: String| Corrupt::new("extended attribute block", place, rule);
+        let corrupt = |rule: String| Corrupt::new("extended attribute block", number, rule);
         if bytes.len() < HEADER_BYTES + END_BYTES {
             return Err(corrupt(format!("{} bytes are no block", bytes.len())));
         }
@@ -77,7 +75,7 @@ impl AttributeBlock {
         }
         Ok(Self {
             references,
-            attributes: frame(place).parse(bytes)?,
+            attributes: frame(number).parse(bytes)?,
         })
     }
 

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use christen_block::Corrupt;
-
 use super::name::AttributeName;
+use crate::error::Corrupt;
 
 /// Entries, and values, begin at multiples of this (`EXT4_XATTR_PAD`).
 const PAD: usize = 4;
@@ -69,7 +68,7 @@ pub(super) fn entry_bytes(name_bytes: usize) -> usize {
 pub(super) struct Frame {
     /// The name of the structure in errors.
     pub(super) structure: &'static str,
-    /// Where the bytes stand, in bytes from the start of the filesystem; for errors.
+    /// The number of the inode or the block, for errors.
     pub(super) place: u64,
     /// Where in the bytes the first entry stands.
     pub(super) first: usize,

@@ -1,6 +1,5 @@
 //! The extended attributes of one file: listed, read, set, removed, inherited.
 
-use christen_block::Corrupt;
 use christen_vfs::{Error, Kind, Result};
 
 use super::acl::{AccessList, InvalidList};
@@ -9,6 +8,7 @@ use super::entry::{Attribute, Value, hash_inode_entry};
 use super::name::AttributeName;
 use super::region;
 use super::store::AttributeStore;
+use crate::error::Corrupt;
 
 /// The largest value that Linux takes (`include/uapi/linux/limits.h`, `XATTR_SIZE_MAX`).
 const VALUE_BYTES: usize = 65_536;
@@ -20,8 +20,8 @@ const VALUE_BYTES: usize = 65_536;
 pub struct Holder {
     /// The bytes of the inode behind `i_extra_isize`; empty where the inode has no `i_extra_isize`, or it is 0.
     pub region: Vec<u8>,
-    /// Where the region stands in the filesystem, in bytes; for errors.
-    pub place: u64,
+    /// The number of the inode, for errors.
+    pub inode: u32,
     /// `i_file_acl`: the block with further attributes, or 0. An inode counts it in `i_blocks`, also when it is shared.
     pub block: u64,
 }
@@ -272,7 +272,7 @@ struct Loaded {
 
 impl Loaded {
     fn read(store: &mut dyn AttributeStore, holder: &Holder) -> Result<Self> {
-        let inner = region::parse(&holder.region, holder.place).map_err(corrupt)?;
+        let inner = region::parse(&holder.region, u64::from(holder.inode)).map_err(corrupt)?;
         let outer = if holder.block == 0 {
             None
         } else {
@@ -453,7 +453,7 @@ fn apply(
     }
     Ok(Holder {
         region,
-        place: holder.place,
+        inode: holder.inode,
         block,
     })
 }

@@ -1,19 +1,19 @@
 //! Extended attributes in the inode, behind its fields.
 
-use christen_block::Corrupt;
-
 use super::entry::{Attribute, END_BYTES, Frame, Value, entry_bytes, le32};
 use super::name::AttributeName;
+use crate::error::Corrupt;
 
 /// What begins the attributes in an inode, and in a block (`EXT4_XATTR_MAGIC`).
 pub(super) const MAGIC: u32 = 0xEA02_0000;
 
 const HEADER_BYTES: usize = 4;
+const STRUCTURE: &str = "extended attributes in inode";
 
-fn frame(place: u64) -> Frame {
+fn frame(inode: u64) -> Frame {
     Frame {
-        structure: "extended attributes in the inode",
-        place,
+        structure: STRUCTURE,
+        place: inode,
         first: HEADER_BYTES,
         base: HEADER_BYTES,
         hashed: false,
@@ -22,16 +22,16 @@ fn frame(place: u64) -> Frame {
 
 /// Reads the attributes in what is left of an inode behind `i_extra_isize`: the magic `0xEA020000`, then entries in no order.
 ///
-/// Without the magic there are none, whatever stands there. `place` is where the region stands in the filesystem, for errors.
+/// Without the magic there are none, whatever stands there. `inode` is the inode's number, for errors.
 ///
 /// # Errors
 ///
 /// [`Corrupt`] tells which rule an entry breaks.
-pub fn parse(region: &[u8], place: u64) -> Result<Vec<Attribute>, Corrupt> {
+pub fn parse(region: &[u8], inode: u64) -> Result<Vec<Attribute>, Corrupt> {
     if region.len() < HEADER_BYTES + END_BYTES || le32(region, 0) != MAGIC {
         return Ok(Vec::new());
     }
-    frame(place).parse(region)
+    frame(inode).parse(region)
 }
 
 /// Writes the attributes into a region; without any it is all zero. Returns `None` if they do not fit.
@@ -53,8 +53,8 @@ pub fn encode(attributes: &[Attribute], region_bytes: usize) -> Option<Vec<u8>> 
 /// # Errors
 ///
 /// As [`parse`].
-pub fn room(region: &[u8], place: u64, name: &AttributeName) -> Result<Option<usize>, Corrupt> {
-    let others: usize = parse(region, place)?
+pub fn room(region: &[u8], inode: u64, name: &AttributeName) -> Result<Option<usize>, Corrupt> {
+    let others: usize = parse(region, inode)?
         .iter()
         .filter(|attribute| attribute.name != *name)
         .map(Attribute::stored_bytes)
@@ -71,16 +71,16 @@ pub fn room(region: &[u8], place: u64, name: &AttributeName) -> Result<Option<us
 /// # Errors
 ///
 /// As [`parse`], and if the value is said to be in an inode.
-pub fn value(region: &[u8], place: u64, name: &AttributeName) -> Result<Option<Vec<u8>>, Corrupt> {
-    let found = parse(region, place)?
+pub fn value(region: &[u8], inode: u64, name: &AttributeName) -> Result<Option<Vec<u8>>, Corrupt> {
+    let found = parse(region, inode)?
         .into_iter()
         .find(|attribute| attribute.name == *name);
     match found.map(|attribute| attribute.value) {
         None => Ok(None),
         Some(Value::Here(value)) => Ok(Some(value)),
         Some(Value::Inode { .. }) => Err(Corrupt::new(
-            "extended attributes in the inode",
-            place,
+            STRUCTURE,
+            inode,
             "the value must stand in the inode",
         )),
     }
@@ -93,11 +93,11 @@ pub fn value(region: &[u8], place: u64, name: &AttributeName) -> Result<Option<V
 /// As [`parse`].
 pub fn with_value(
     region: &[u8],
-    place: u64,
+    inode: u64,
     name: &AttributeName,
     value: Option<&[u8]>,
 ) -> Result<Option<Vec<u8>>, Corrupt> {
-    let mut attributes = parse(region, place)?;
+    let mut attributes = parse(region, inode)?;
     let at = attributes.iter().position(|one| one.name == *name);
     match (at, value) {
         (Some(at), Some(value)) => attributes[at].value = Value::Here(value.to_vec()),

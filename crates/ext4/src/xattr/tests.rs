@@ -84,7 +84,7 @@ impl AttributeStore for Memory {
 fn empty() -> Holder {
     Holder {
         region: vec![0; 96],
-        place: 0,
+        inode: 0,
         block: 0,
     }
 }

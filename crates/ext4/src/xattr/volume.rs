@@ -6,7 +6,7 @@ use super::holder::{self, File, Holder, Inheritance};
 use super::store::AttributeStore;
 use crate::error::{Error, Result};
 use crate::feature::Feature;
-use crate::inode::{GOOD_OLD_BYTES, Inode, MODE_DIRECTORY, MODE_FILE, MODE_KIND, MODE_LINK, Time};
+use crate::inode::{Inode, MODE_DIRECTORY, MODE_FILE, MODE_KIND, MODE_LINK, Time};
 use crate::number::{BlockNumber, InodeNumber};
 use crate::volume::Volume;
 
@@ -16,13 +16,13 @@ const PERMISSIONS: u16 = 0o7777;
 impl Volume {
     /// Returns the names of an inode's extended attributes that Linux shows, sorted.
     pub(crate) fn attribute_names(&mut self, inode: &Inode) -> Result<Vec<Vec<u8>>> {
-        let (mut store, holder) = open(self, inode)?;
+        let (mut store, holder) = open(self, inode);
         Ok(holder::names(&mut store, &holder)?)
     }
 
     /// Returns the value of an extended attribute as Linux gives it.
     pub(crate) fn attribute(&mut self, inode: &Inode, name: &[u8]) -> Result<Option<Vec<u8>>> {
-        let (mut store, holder) = open(self, inode)?;
+        let (mut store, holder) = open(self, inode);
         Ok(holder::get(&mut store, &holder, name)?)
     }
 
@@ -42,7 +42,7 @@ impl Volume {
             kind: kind(inode),
             permissions: inode.mode() & PERMISSIONS,
         };
-        let (mut store, holder) = open(self, inode)?;
+        let (mut store, holder) = open(self, inode);
         let change = holder::set(&mut store, &holder, file, name, value)?;
         if change.is_none() {
             return Ok(());
@@ -64,7 +64,7 @@ impl Volume {
     ///
     /// [`vfs::Error::NotFound`].
     pub(crate) fn remove_attribute(&mut self, inode: &mut Inode, name: &[u8]) -> Result<()> {
-        let (mut store, holder) = open(self, inode)?;
+        let (mut store, holder) = open(self, inode);
         let new = holder::remove(&mut store, &holder, name)?;
         close(self, inode, &holder, &new)?;
         inode.set_time(Time::Changed, self.now);
@@ -73,7 +73,7 @@ impl Volume {
 
     /// Sets the permission bits, and makes the access control list follow them. No time changes, and the inode is not written yet.
     pub(crate) fn set_permissions(&mut self, inode: &mut Inode, permissions: u16) -> Result<()> {
-        let (mut store, holder) = open(self, inode)?;
+        let (mut store, holder) = open(self, inode);
         if let Some(new) = holder::set_permissions(&mut store, &holder, permissions)? {
             close(self, inode, &holder, &new)?;
         }
@@ -89,7 +89,7 @@ impl Volume {
         kind: Kind,
         permissions: u16,
     ) -> Result<Inheritance> {
-        let (mut store, holder) = open(self, directory)?;
+        let (mut store, holder) = open(self, directory);
         Ok(holder::inherit(&mut store, &holder, kind, permissions)?)
     }
 
@@ -106,7 +106,7 @@ impl Volume {
         if inherited.attributes.is_empty() {
             return Ok(());
         }
-        let (mut store, holder) = open(self, inode)?;
+        let (mut store, holder) = open(self, inode);
         let new = holder::begin(&mut store, &holder, inherited)?;
         self.superblock.add_ext_attr();
         close(self, inode, &holder, &new)
@@ -114,7 +114,7 @@ impl Volume {
 
     /// Lets go of all that a file's attributes hold outside of its inode, before the inode is freed.
     pub(crate) fn release_attributes(&mut self, inode: &mut Inode) -> Result<()> {
-        let (mut store, holder) = open(self, inode)?;
+        let (mut store, holder) = open(self, inode);
         holder::release(&mut store, &holder)?;
         let none = Holder {
             region: vec![0; holder.region.len()],
@@ -132,8 +132,7 @@ struct InodeStore<'a> {
 }
 
 /// Takes the attributes' part out of an inode.
-fn open<'a>(volume: &'a mut Volume, inode: &Inode) -> Result<(InodeStore<'a>, Holder)> {
-    let (block, offset) = volume.inode_place(inode.number)?;
+fn open<'a>(volume: &'a mut Volume, inode: &Inode) -> (InodeStore<'a>, Holder) {
     // Without extra fields an inode has no attributes, however long it is (`fs/ext4/xattr.h`, `EXT4_INODE_HAS_XATTR_SPACE`).
     let region = match inode.extra_bytes() {
         0 => Vec::new(),
@@ -141,8 +140,7 @@ fn open<'a>(volume: &'a mut Volume, inode: &Inode) -> Result<(InodeStore<'a>, Ho
     };
     let holder = Holder {
         region,
-        place: block.0 * volume.block_bytes() as u64
-            + (offset + GOOD_OLD_BYTES + inode.extra_bytes()) as u64,
+        inode: inode.number.0,
         block: inode
             .attribute_block(&volume.superblock)
             .map_or(0, |block| block.0),
@@ -151,7 +149,7 @@ fn open<'a>(volume: &'a mut Volume, inode: &Inode) -> Result<(InodeStore<'a>, Ho
         volume,
         inode: inode.number,
     };
-    Ok((store, holder))
+    (store, holder)
 }
 
 /// Puts the attributes' part back into an inode, and counts the block that came or went.
