@@ -1,6 +1,5 @@
 //! What can be typed: the one definition behind parsing, help, completions and man pages.
 
-#[allow(dead_code, reason = "the commands come as the crates below them do")]
 pub(crate) mod image;
 
 use std::path::PathBuf;
@@ -39,6 +38,39 @@ pub(crate) enum Command {
         disable_version_flag = true
     )]
     CloudLocalds(PassedOnArguments),
+    /// Tell what a disk image is, how it is divided, and what is on each part
+    Inspect(image::InspectArguments),
+    /// List a directory of a disk image
+    Ls(image::ListArguments),
+    /// Print the content of a file of a disk image
+    Cat(image::CatArguments),
+    /// Show a directory of a disk image and all that is below it
+    Tree(image::TreeArguments),
+    /// Tell all that is known of a file of a disk image
+    Stat(image::StatArguments),
+    /// Put a file of this host into a disk image
+    Put(image::PutArguments),
+    /// Remove files and directories of a disk image
+    Rm(image::RmArguments),
+    /// Make directories in a disk image
+    Mkdir(image::MkdirArguments),
+    /// Set the permission bits of files of a disk image
+    Chmod(image::ChmodArguments),
+    /// Set the owners of files of a disk image
+    Chown(image::ChownArguments),
+    /// Make a hard or a symbolic link in a disk image
+    Ln(image::LnArguments),
+    /// Move a file or a directory of a disk image
+    Mv(image::MvArguments),
+    /// Read and change extended attributes of files of a disk image
+    #[command(subcommand)]
+    Xattr(image::XattrCommand),
+    /// Do a script of changes to a disk image, all of them or none
+    Edit(image::EditArguments),
+    /// Compare the files of two disk images; exit status 1 when they differ, 2 when that cannot be told
+    Diff(image::ImageDiffArguments),
+    /// Complete a commit that was cut, or tell that there is none
+    Recover(image::RecoverArguments),
     /// Print the JSON Schema of the instance description
     Schema,
     /// Print a completion script for a shell

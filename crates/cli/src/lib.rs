@@ -10,7 +10,6 @@ mod destination;
 mod failure;
 mod host_files;
 mod identity;
-#[allow(dead_code, reason = "the commands come as the crates below them do")]
 mod image;
 mod image_time;
 mod limits;

@@ -190,7 +190,6 @@ impl State {
         if layers.data_file.is_some() {
             return Ok(Some(host.offset));
         }
-        layers.check_is_in_file(host.offset)?;
         self.check_is_data(layers, host.offset)?;
         let is_own = self.is_own(layers, "qcow2 cluster", host.offset, host.is_copied)?;
         Ok(is_own.then_some(host.offset))

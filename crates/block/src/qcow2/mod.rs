@@ -20,7 +20,6 @@ mod geometry;
 mod header;
 mod image;
 mod l2_table;
-mod read;
 mod refcount;
 
 pub use allocated::{Allocated, AllocatedRanges, Content};

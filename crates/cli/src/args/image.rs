@@ -31,16 +31,6 @@ pub(crate) enum ImageFormat {
     Qcow2,
 }
 
-impl ImageFormat {
-    /// The name as it is typed.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Qcow2 => "qcow2",
-        }
-    }
-}
-
 /// Which volume of an image is meant.
 #[derive(Debug, Args, Clone, Default)]
 #[group(multiple = false)]
@@ -117,6 +107,10 @@ pub(crate) struct WriteArguments {
     /// Leave the image as it is and write the result as a new one
     #[arg(long, value_name = "NEW", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+
+    /// Format of the new image: raw is a copy, qcow2 an overlay over the image [default: as the image]
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "output")]
+    pub(crate) output_format: Option<ImageFormat>,
 
     /// Write back a journal that needs recovery, as part of the change
     #[arg(long)]
@@ -296,7 +290,7 @@ pub(crate) struct ChownArguments {
     pub(crate) paths: Vec<GuestPath>,
 
     /// Of a symbolic link, change the link itself
-    #[arg(long, short = 'H')]
+    #[arg(long)]
     pub(crate) no_dereference: bool,
 }
 
@@ -449,6 +443,10 @@ pub(crate) struct RecoverArguments {
     /// Where the redo file is [default: beside the image]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) redo_dir: Option<PathBuf>,
+
+    /// Change backing and data files that the redo file names, if they are in this directory; may be given several times
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) allow_backing: Vec<PathBuf>,
 
     /// Print as JSON
     #[arg(long)]

@@ -4,12 +4,12 @@ mod cloud_localds;
 mod completions;
 mod drive;
 mod explain;
-#[allow(dead_code, reason = "the commands come as the crates below them do")]
 mod image;
 mod man;
 mod render;
 mod schema;
 
+use crate::args::image::XattrCommand;
 use crate::args::{Arguments, Command, DriveCommand};
 use crate::failure::Outcome;
 
@@ -25,6 +25,25 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Command::Render(arguments) => render::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::CloudLocalds(arguments) => cloud_localds::run(&arguments.arguments),
+        Command::Inspect(arguments) => image::inspect::run(&arguments),
+        Command::Ls(arguments) => image::ls::run(&arguments),
+        Command::Cat(arguments) => image::cat::run(&arguments),
+        Command::Tree(arguments) => image::tree::run(&arguments),
+        Command::Stat(arguments) => image::stat::run(&arguments),
+        Command::Put(arguments) => image::files::put(&arguments),
+        Command::Rm(arguments) => image::files::rm(&arguments),
+        Command::Mkdir(arguments) => image::files::mkdir(&arguments),
+        Command::Chmod(arguments) => image::files::chmod(&arguments),
+        Command::Chown(arguments) => image::files::chown(&arguments),
+        Command::Ln(arguments) => image::files::ln(&arguments),
+        Command::Mv(arguments) => image::files::mv(&arguments),
+        Command::Xattr(XattrCommand::List(arguments)) => image::xattr::list(&arguments),
+        Command::Xattr(XattrCommand::Get(arguments)) => image::xattr::get(&arguments),
+        Command::Xattr(XattrCommand::Set(arguments)) => image::files::xattr_set(&arguments),
+        Command::Xattr(XattrCommand::Remove(arguments)) => image::files::xattr_remove(&arguments),
+        Command::Edit(arguments) => image::edit::run(&arguments),
+        Command::Diff(arguments) => image::diff::run(&arguments),
+        Command::Recover(arguments) => image::recover::run(&arguments),
         Command::Schema => schema::run(),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

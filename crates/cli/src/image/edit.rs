@@ -382,7 +382,7 @@ impl Editor<'_> {
             return Err(Error::Exists.into());
         }
         self.fs.link(file, place.directory, name)?;
-        self.record.found(&place.names, file);
+        self.record.came(&place.names, file);
         Ok(())
     }
 

@@ -4,12 +4,20 @@ pub(crate) mod accounts;
 pub(crate) mod checksum;
 pub(crate) mod difference;
 pub(crate) mod edit;
+pub(crate) mod failures;
+pub(crate) mod filesystems;
 pub(crate) mod hints;
+pub(crate) mod layout;
 pub(crate) mod open;
 pub(crate) mod operation;
 pub(crate) mod owner;
 pub(crate) mod place;
 pub(crate) mod record;
+#[allow(
+    dead_code,
+    reason = "reading with the journal replayed comes with the filesystem"
+)]
+pub(crate) mod scratch;
 pub(crate) mod script;
 pub(crate) mod show;
 pub(crate) mod text;

@@ -1,16 +1,162 @@
 //! Opening a disk image, and one volume of it.
 
-use christen_vfs::{Error, FileSystem, GuestPath};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::args::image::ReadVolumeArguments;
+use christen_block::commit::recover::Recovered;
+use christen_block::probe::{self, IMAGE_PROBE_BYTES};
+use christen_block::{
+    BlockDevice, Changes, Committed, Format, Image, OpenOptions, Purpose, StatedFormat,
+};
+use christen_instance::Value;
+use christen_vfs::{Error, FileSystem, GuestPath, Timestamp};
+
+use super::filesystems::{self, Use};
+use super::layout::{self, Part};
+use super::text::shown;
+use super::volumes::{self, Volume};
+use super::{failures, show};
+use crate::args::image::{
+    ImageFormat, ReadArguments, ReadVolumeArguments, VolumeArguments, WriteArguments,
+};
 use crate::failure::Failure;
+use crate::output;
+
+impl ImageFormat {
+    fn format(self) -> Format {
+        match self {
+            Self::Raw => Format::Raw,
+            Self::Qcow2 => Format::Qcow2,
+        }
+    }
+}
+
+/// What the first bytes of a file look like; for messages only.
+fn looks_like(path: &Path) -> Option<probe::ImageFormat> {
+    // A pipe would be waited for.
+    if !std::fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut start = Vec::with_capacity(IMAGE_PROBE_BYTES);
+    File::open(path)
+        .ok()?
+        .take(IMAGE_PROBE_BYTES as u64)
+        .read_to_end(&mut start)
+        .ok()?;
+    Some(probe::image_format(&start))
+}
+
+/// Looks that the format was said: before anything else, so that nothing is tried.
+pub(crate) fn stated_format(arguments: &WriteArguments) -> Result<Format, Failure> {
+    if let Some(format) = arguments.format {
+        return Ok(format.format());
+    }
+    let image = arguments.image.display();
+    let failure = Failure::usage(format!(
+        "the format of `{image}` must be said, because it is never guessed for writing"
+    ));
+    Err(match looks_like(&arguments.image) {
+        Some(format @ (probe::ImageFormat::Raw | probe::ImageFormat::Qcow2)) => failure
+            .detail(format!("its first bytes look like {format}"))
+            .hint(format!("if you know that it is, pass `--format {format}`")),
+        Some(format) => failure
+            .detail(format!("its first bytes look like {format}"))
+            .hint(format!(
+                "only raw and qcow2 are changed; `qemu-img convert` makes one of {format}"
+            )),
+        None => failure.hint("pass `--format raw` or `--format qcow2`"),
+    })
+}
+
+/// A disk that is open for reading.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    path: PathBuf,
+    stated: bool,
+    image: Image,
+    /// What the guest sees.
+    pub(crate) device: Arc<dyn BlockDevice>,
+}
+
+/// Opens an image for reading.
+pub(crate) fn disk(arguments: &ReadArguments) -> Result<Disk, Failure> {
+    let options = OpenOptions {
+        format: arguments
+            .format
+            .map_or(StatedFormat::Probed, |it| StatedFormat::Stated(it.format())),
+        purpose: Purpose::Read { even_in_use: false },
+        allow_backing: arguments.allow_backing.clone(),
+        redo_directory: arguments.redo_dir.clone(),
+    };
+    let path = &arguments.image;
+    let image = Image::open(path, &options).map_err(|error| failures::cannot_open(path, &error))?;
+    if image.is_recovery_pending() {
+        output::warning(&format!(
+            "a commit to `{}` was cut; it is shown as if it were complete, and `christen recover` completes it",
+            path.display()
+        ));
+    }
+    Ok(Disk {
+        path: path.clone(),
+        stated: arguments.format.is_some(),
+        device: image.disk(),
+        image,
+    })
+}
+
+impl Disk {
+    /// A failure to read the disk.
+    pub(crate) fn cannot_read(&self, error: &christen_block::Error) -> Failure {
+        Failure::unchanged(format!("cannot read `{}`", self.path.display())).because(error)
+    }
+
+    /// What is known of the image, for people.
+    pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
+        let format = self.image.format().name();
+        let how = if self.stated {
+            "as stated"
+        } else {
+            "told by its first bytes"
+        };
+        vec![
+            ("image", shown(self.path.as_os_str().as_encoded_bytes())),
+            ("format", format!("{format}, {how}")),
+            (
+                "disk size",
+                format!(
+                    "{} bytes ({})",
+                    self.device.length(),
+                    show::size_text(self.device.length())
+                ),
+            ),
+        ]
+    }
+
+    /// What is known of the image, for programs.
+    pub(crate) fn members(&self) -> Vec<(String, Value)> {
+        [
+            ("image", show::path_value(&self.path)),
+            ("format", self.image.format().name().into()),
+            ("format_stated", self.stated.into()),
+            ("disk_size_bytes", output::number(self.device.length())),
+            ("recovery_pending", self.image.is_recovery_pending().into()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+}
 
 /// An open filesystem of an image.
 #[derive(Debug)]
 pub(crate) struct OpenVolume {
     pub(crate) fs: Box<dyn FileSystem>,
-    /// The image and the volume in few words.
+    /// The volume and the image in few words.
     pub(crate) name: String,
+    /// Keeps the lock on the image.
+    _disk: Disk,
 }
 
 impl OpenVolume {
@@ -21,6 +167,203 @@ impl OpenVolume {
 }
 
 /// Opens the volume that is meant for reading.
-pub(crate) fn volume(_arguments: &ReadVolumeArguments) -> Result<OpenVolume, Failure> {
-    Err(Failure::unchanged("not yet"))
+pub(crate) fn volume(arguments: &ReadVolumeArguments) -> Result<OpenVolume, Failure> {
+    let disk = disk(&arguments.image)?;
+    let part = choose(
+        &disk.path,
+        &disk.device,
+        &arguments.volume,
+        disk.image.format(),
+    )?;
+    let name = format!("{} of `{}`", part.volume.short(), disk.path.display());
+    let how = if arguments.replay_journal {
+        Use::ReadReplayed
+    } else {
+        Use::Read
+    };
+    let fs = filesystems::open(&part, how, Timestamp::default()).map_err(|error| {
+        filesystems::refused(Failure::unchanged(format!("cannot read {name}")), &error)
+    })?;
+    if how == Use::Read && filesystems::needs_recovery(&part) {
+        output::warning(&format!(
+            "{name} has a journal that was not written back, and what it holds is not shown; `--replay-journal` shows it"
+        ));
+    }
+    Ok(OpenVolume {
+        fs,
+        name,
+        _disk: disk,
+    })
+}
+
+/// Opens, for reading, the volume that a change would be made to.
+pub(crate) fn before(arguments: &WriteArguments) -> Result<OpenVolume, Failure> {
+    volume(&ReadVolumeArguments {
+        image: ReadArguments {
+            image: arguments.image.clone(),
+            format: arguments.format,
+            allow_backing: arguments.allow_backing.clone(),
+            redo_dir: arguments.redo_dir.clone(),
+        },
+        volume: arguments.volume.clone(),
+        replay_journal: arguments.replay_journal,
+    })
+}
+
+/// Finds the volume that is meant.
+fn choose(
+    path: &Path,
+    device: &Arc<dyn BlockDevice>,
+    arguments: &VolumeArguments,
+    format: Format,
+) -> Result<Part, Failure> {
+    let layout = layout::read(device).map_err(|error| {
+        Failure::unchanged(format!("cannot read `{}`", path.display())).because(&error)
+    })?;
+    let volumes = layout.volumes();
+    let chosen =
+        volumes::choose(path, &volumes, arguments).map_err(|failure| match looks_like(path) {
+            Some(it) if it.name() != format.name() && it != probe::ImageFormat::Raw => failure
+                .detail(format!(
+                    "it was read as {}, and its first bytes look like {it}",
+                    format.name()
+                )),
+            _ => failure,
+        })?;
+    let part = layout
+        .parts
+        .into_iter()
+        .find(|part| part.volume.place == chosen.place);
+    // The volumes were made of the parts.
+    part.ok_or_else(|| Failure::unchanged("the volume is not there"))
+}
+
+/// A volume with changes staged over it.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    path: PathBuf,
+    image: Image,
+    part: Part,
+    now: Timestamp,
+    replay_journal: bool,
+}
+
+/// Opens the volume that is meant for changing.
+pub(crate) fn staged(arguments: &WriteArguments, now: Timestamp) -> Result<Staged, Failure> {
+    let format = stated_format(arguments)?;
+    let path = arguments.image.clone();
+    let purpose = match &arguments.output {
+        None => Purpose::Change,
+        Some(new) => Purpose::Output {
+            path: new.clone(),
+            format: arguments.output_format.map_or(format, ImageFormat::format),
+        },
+    };
+    let options = OpenOptions {
+        format: StatedFormat::Stated(format),
+        purpose,
+        allow_backing: arguments.allow_backing.clone(),
+        redo_directory: arguments.redo_dir.clone(),
+    };
+    let image =
+        Image::open(&path, &options).map_err(|error| failures::cannot_open(&path, &error))?;
+    match image.recovered() {
+        Recovered::Nothing => {}
+        Recovered::Completed { .. } => output::note(&format!(
+            "a commit to `{}` that was cut has been completed first",
+            path.display()
+        )),
+        Recovered::Discarded => output::note(&format!(
+            "a redo file beside `{}` was left over and has been removed",
+            path.display()
+        )),
+    }
+    let part = choose(&path, &image.disk(), &arguments.volume, format)?;
+    if part.signatures.len() > 1 {
+        return Err(Failure::unchanged(format!(
+            "cannot change `{}`: the image was not changed",
+            path.display()
+        ))
+        .detail(format!(
+            "{} carries the signatures of more than one format",
+            part.volume.short()
+        ))
+        .hint("`wipefs` in the guest or on a loop device removes the one that is not used"));
+    }
+    if part.is_read_only {
+        return Err(Failure::unchanged(format!(
+            "cannot change `{}`: the image was not changed",
+            path.display()
+        ))
+        .detail(format!(
+            "{} is for reading only, as LVM2 says",
+            part.volume.short()
+        ))
+        .hint("`lvchange --permission rw` in the guest allows it"));
+    }
+    Ok(Staged {
+        path,
+        image,
+        part,
+        now,
+        replay_journal: arguments.replay_journal,
+    })
+}
+
+impl Staged {
+    /// Opens the filesystem for changing.
+    pub(crate) fn filesystem(&self) -> Result<Box<dyn FileSystem>, Failure> {
+        let how = if self.replay_journal {
+            Use::ChangeReplayed
+        } else {
+            Use::Change
+        };
+        self.open(how)
+    }
+
+    /// Opens the filesystem anew, as it is staged, for reading.
+    pub(crate) fn again(&self) -> Result<Box<dyn FileSystem>, Failure> {
+        self.open(Use::Read)
+    }
+
+    fn open(&self, how: Use) -> Result<Box<dyn FileSystem>, Failure> {
+        filesystems::open(&self.part, how, self.now).map_err(|error| {
+            let place = self.part.volume.short();
+            filesystems::refused(self.cannot_change().detail(place), &error)
+        })
+    }
+
+    /// A failure that leaves the image as it was.
+    pub(crate) fn cannot_change(&self) -> Failure {
+        Failure::unchanged(format!(
+            "cannot change `{}`: the image was not changed",
+            self.path.display()
+        ))
+    }
+
+    /// The volume.
+    pub(crate) fn volume(&self) -> &Volume {
+        &self.part.volume
+    }
+
+    /// Sees to it that so many bytes of content find room.
+    pub(crate) fn reserve(&self, bytes: u64) -> Result<(), Failure> {
+        self.image
+            .reserve(bytes)
+            .map_err(|error| failures::cannot_commit(&self.path, &error))
+    }
+
+    /// What a commit would change in the host's files.
+    pub(crate) fn changes(&self) -> Result<Changes, Failure> {
+        self.image
+            .changes()
+            .map_err(|error| failures::cannot_commit(&self.path, &error))
+    }
+
+    /// Makes the changes, all of them or none.
+    pub(crate) fn commit(self) -> Result<Committed, Failure> {
+        self.image
+            .commit(&mut |_| {})
+            .map_err(|error| failures::cannot_commit(&self.path, &error))
+    }
 }

@@ -25,8 +25,24 @@ struct Asked {
 /// by their identity, so that what is asked of one name is asked of all names of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    places: BTreeMap<Names, Option<FileId>>,
+    places: BTreeMap<Names, Option<Entry>>,
     files: HashMap<FileId, Asked>,
+}
+
+/// What has a place now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    file: FileId,
+    /// It was not at this place before the edit.
+    is_new: bool,
+}
+
+/// A place that was touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Touched {
+    pub(crate) path: GuestPath,
+    /// What is there was there before the edit too.
+    pub(crate) stays: bool,
 }
 
 impl Record {
@@ -36,13 +52,21 @@ impl Record {
 
     /// A file was found at a place, and is about to be changed.
     pub(super) fn found(&mut self, names: &[Vec<u8>], file: FileId) {
-        self.places.insert(names.to_vec(), Some(file));
+        let entry = self.places.entry(names.to_vec()).or_insert(None);
+        let is_new = entry.is_some_and(|it| it.file == file && it.is_new);
+        *entry = Some(Entry { file, is_new });
     }
 
     /// A file was made. Its identity may be one that was free again.
     pub(super) fn made(&mut self, names: &[Vec<u8>], file: FileId) {
         self.files.remove(&file);
-        self.found(names, file);
+        self.came(names, file);
+    }
+
+    /// A file got a name at a place.
+    pub(super) fn came(&mut self, names: &[Vec<u8>], file: FileId) {
+        let entry = Entry { file, is_new: true };
+        self.places.insert(names.to_vec(), Some(entry));
     }
 
     pub(super) fn permissions(&mut self, file: FileId, permissions: u16) {
@@ -97,7 +121,8 @@ impl Record {
 
     /// A name of a file was removed that no place is kept for. If it was the last one, the identity may come again.
     pub(super) fn forget(&mut self, file: FileId) {
-        if self.files.contains_key(&file) && !self.places.values().any(|it| *it == Some(file)) {
+        let has_place = |it: &Option<Entry>| it.is_some_and(|it| it.file == file);
+        if self.files.contains_key(&file) && !self.places.values().any(has_place) {
             self.files.remove(&file);
         }
     }
@@ -109,15 +134,16 @@ impl Record {
         if let Some(replaced) = replaced {
             self.forget(replaced);
         }
-        for (names, file) in below {
+        for (names, entry) in below {
             let new = to.iter().chain(&names[from.len()..]).cloned().collect();
-            self.places.insert(new, file);
+            let entry = entry.map(|it| Entry { is_new: true, ..it });
+            self.places.insert(new, entry);
         }
         self.places.insert(from.to_vec(), None);
     }
 
     /// Takes out a place and all that are below it.
-    fn take_below(&mut self, names: &[Vec<u8>]) -> Vec<(Names, Option<FileId>)> {
+    fn take_below(&mut self, names: &[Vec<u8>]) -> Vec<(Names, Option<Entry>)> {
         let below: Vec<_> = self
             .places
             .range(names.to_vec()..)
@@ -131,8 +157,11 @@ impl Record {
     }
 
     /// Returns the places that were touched, sorted.
-    pub(crate) fn places(&self) -> impl Iterator<Item = GuestPath> {
-        self.places.keys().map(|names| path(names))
+    pub(crate) fn places(&self) -> impl Iterator<Item = Touched> {
+        self.places.iter().map(|(names, entry)| Touched {
+            path: path(names),
+            stays: entry.is_some_and(|it| !it.is_new),
+        })
     }
 
     /// Compares what was asked with what a fresh look at the same bytes finds, and with what the filesystem that wrote them
@@ -147,7 +176,8 @@ impl Record {
         fresh: &mut dyn FileSystem,
     ) -> std::result::Result<Checked, NotThere> {
         let mut checked = Checked::default();
-        for (names, file) in &self.places {
+        for (names, entry) in &self.places {
+            let file = &entry.map(|it| it.file);
             let wrong = |what| NotThere::Differs {
                 path: path(names).to_string(),
                 what,

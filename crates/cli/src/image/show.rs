@@ -1,5 +1,7 @@
 //! Files of a guest in words and in JSON.
 
+use std::path::Path;
+
 use christen_instance::Value;
 use christen_vfs::{Attributes, Kind, Timestamp};
 
@@ -84,6 +86,11 @@ pub(crate) fn add_bytes(members: &mut Vec<(String, Value)>, name: &str, bytes: &
     if !exact {
         members.push((format!("{name}_hex"), hex(bytes).into()));
     }
+}
+
+/// A path of this host; what is no UTF-8 is replaced.
+pub(crate) fn path_value(path: &Path) -> Value {
+    path.to_string_lossy().into_owned().into()
 }
 
 /// Bytes in hexadecimal.

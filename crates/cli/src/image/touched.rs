@@ -6,62 +6,36 @@ use christen_vfs::tree::{ContentHash, Tree, TreeFile, TreeOptions};
 use christen_vfs::walk::{LastLink, try_resolve};
 use christen_vfs::{Attributes, Error, FileId, FileSystem, GuestPath, Kind, Result};
 
-use super::record::Record;
+use super::record::{Record, Touched};
 
 /// Content of larger files is not compared: a hole of many terabytes costs an image nothing.
 pub(crate) const CONTENT_BYTES: u64 = 16 << 30;
 
-/// Reads the places that were touched, before and after.
+/// Reads the places that were touched, of the filesystem as it was before or as it is after.
 ///
 /// # Errors
 ///
-/// What reading either of them fails with.
-pub(crate) fn trees(
-    record: &Record,
-    before: &mut dyn FileSystem,
-    after: &mut dyn FileSystem,
-) -> Result<(Tree, Tree)> {
-    let mut trees = (Tree::default(), Tree::default());
-    for path in record.places() {
-        let old = look(before, &path)?;
-        let new = look(after, &path)?;
+/// What reading it fails with.
+pub(crate) fn tree(record: &Record, fs: &mut dyn FileSystem) -> Result<Tree> {
+    let mut tree = Tree::default();
+    for Touched { path, stays } in record.places() {
+        // A place has no links in it, but the tree before may have one where the one after has a directory; what is behind it
+        // has a place of its own.
+        let file = match try_resolve(fs, &path, LastLink::Kept) {
+            Ok(Some(file)) => file,
+            Ok(None) | Err(Error::NotDirectory | Error::LinkLoop) => continue,
+            Err(error) => return Err(error),
+        };
+        let attributes = fs.attributes(file)?;
         // Of a directory that stays, what is below is touched only where it has a place of its own.
-        let stays = matches!(
-            (&old, &new),
-            (Some((_, old)), Some((_, new)))
-                if old.kind == Kind::Directory && new.kind == Kind::Directory
-        );
-        add(before, &mut trees.0, &path, old, stays)?;
-        add(after, &mut trees.1, &path, new, stays)?;
-    }
-    Ok(trees)
-}
-
-fn add(
-    fs: &mut dyn FileSystem,
-    tree: &mut Tree,
-    path: &GuestPath,
-    found: Option<(FileId, Attributes)>,
-    alone: bool,
-) -> Result<()> {
-    match found {
-        None => Ok(()),
-        Some((file, attributes)) if alone => {
+        if stays && attributes.kind == Kind::Directory {
             let directory = directory(fs, file, &attributes)?;
-            tree.files.insert(path.clone(), directory);
-            Ok(())
+            tree.files.insert(path, directory);
+        } else {
+            read_below(fs, file, &path, &mut tree)?;
         }
-        Some((file, _)) => read_below(fs, file, path, tree),
     }
-}
-
-fn look(fs: &mut dyn FileSystem, path: &GuestPath) -> Result<Option<(FileId, Attributes)>> {
-    // A place has no links in it, but the other tree may have one where this one has a directory; what is behind it has a place of its own.
-    match try_resolve(fs, path, LastLink::Kept) {
-        Ok(Some(file)) => Ok(Some((file, fs.attributes(file)?))),
-        Ok(None) | Err(Error::NotDirectory | Error::LinkLoop) => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(tree)
 }
 
 /// A directory without what is in it.
@@ -138,7 +112,8 @@ mod tests {
         );
         // What nobody touched is not looked at.
         apply(&mut after, "write /etc/g other");
-        let (old, new) = trees(&record, &mut before, &mut after).expect("they can be read");
+        let old = tree(&record, &mut before).expect("it can be read");
+        let new = tree(&record, &mut after).expect("it can be read");
         assert_eq!(
             difference::text(&differences(&old, &new, &Aspects::WITHOUT_TIMES)),
             "+ /b directory 0755 0:0\n\

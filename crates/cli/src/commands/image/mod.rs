@@ -1,8 +1,13 @@
 //! Disk images: looking in, changing, comparing.
 
 pub(crate) mod cat;
+mod change;
 pub(crate) mod diff;
+pub(crate) mod edit;
+pub(crate) mod files;
+pub(crate) mod inspect;
 pub(crate) mod ls;
+pub(crate) mod recover;
 pub(crate) mod stat;
 pub(crate) mod tree;
 pub(crate) mod xattr;

@@ -120,7 +120,7 @@ fn each_line_sees_what_those_before_it_did() {
          rm -f /gone/deep",
     );
     assert_eq!(content(&mut fs, "/c/b/f"), b"th");
-    let places: Vec<_> = record.places().map(|place| place.to_string()).collect();
+    let places: Vec<_> = record.places().map(|it| it.path.to_string()).collect();
     assert_eq!(
         places,
         ["/a", "/c", "/c/b", "/c/b/f", "/g", "/gone", "/x", "/y"]

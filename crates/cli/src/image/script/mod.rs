@@ -70,12 +70,23 @@ impl Mistakes {
     }
 }
 
-/// Reads a script.
+/// Reads a script that must be right.
 ///
 /// # Errors
 ///
 /// All its mistakes, each with its line.
+#[cfg(test)]
 pub(crate) fn parse(text: &[u8]) -> Result<Vec<Step>, Mistakes> {
+    let (steps, mistakes) = read(text);
+    if mistakes.is_empty() {
+        Ok(steps)
+    } else {
+        Err(mistakes)
+    }
+}
+
+/// Reads a script: the lines that are right, and all mistakes of the others.
+pub(crate) fn read(text: &[u8]) -> (Vec<Step>, Mistakes) {
     let mut lines = Lines {
         rest: Some(text),
         number: 0,
@@ -125,11 +136,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<Step>, Mistakes> {
             }),
         }
     }
-    if mistakes.is_empty() {
-        Ok(steps)
-    } else {
-        Err(mistakes)
-    }
+    (steps, mistakes)
 }
 
 /// If the last word of a line is a bare `<<WORD`, takes the lines that follow up to the one that is `WORD`.

@@ -1,0 +1,198 @@
+//! `christen inspect`: what an image is, how it is divided, and what is on each part.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use christen_block::partition::{Partition, Role, Table, TableKind};
+use christen_instance::Value;
+
+use crate::args::image::InspectArguments;
+use crate::failure::Outcome;
+use crate::image::filesystems::{self, Summary};
+use crate::image::layout::{self, Part};
+use crate::image::open::{self, Disk};
+use crate::image::show;
+use crate::image::text::shown;
+use crate::image::volumes::Place;
+use crate::output;
+
+/// A part of the disk and what its filesystem says of itself.
+struct Looked {
+    part: Part,
+    /// None if there is no reader for it; the words if it cannot be read.
+    filesystem: Option<Result<Summary, String>>,
+}
+
+pub(crate) fn run(arguments: &InspectArguments) -> Outcome {
+    let disk = open::disk(&arguments.image)?;
+    let layout = layout::read(&disk.device).map_err(|error| disk.cannot_read(&error))?;
+    let looked: Vec<_> = layout
+        .parts
+        .into_iter()
+        .map(|part| Looked {
+            filesystem: part.volume.usable.then(|| filesystems::summary(&part)),
+            part,
+        })
+        .collect();
+    let warnings: Vec<_> = layout
+        .table
+        .findings
+        .iter()
+        .map(ToString::to_string)
+        .chain(layout.refused)
+        .collect();
+    if arguments.json {
+        output::json(&value(&disk, &layout.table, &looked, &warnings))?;
+    } else {
+        output::data(text(&disk, &layout.table, &looked, &warnings).as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table_name(kind: TableKind) -> &'static str {
+    match kind {
+        TableKind::None => "none",
+        TableKind::Mbr => "MBR",
+        TableKind::Gpt => "GPT",
+    }
+}
+
+/// Two columns: a name, and what is known.
+fn line(text: &mut String, indent: usize, name: &str, value: &str) {
+    let width = 20_usize.saturating_sub(indent);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{:indent$}{name:<width$} {value}", "");
+}
+
+fn text(disk: &Disk, table: &Table, looked: &[Looked], warnings: &[String]) -> String {
+    let mut text = String::new();
+    for (name, value) in disk.facts() {
+        line(&mut text, 0, name, &value);
+    }
+    let mut shown_table = table_name(table.kind).to_owned();
+    if let Some(uuid) = &table.uuid {
+        let _ = write!(shown_table, ", {}", shown(uuid.as_bytes()));
+    }
+    line(&mut text, 0, "partition table", &shown_table);
+    for warning in warnings {
+        line(&mut text, 0, "warning", &output::visible(warning));
+    }
+    for it in looked {
+        text.push('\n');
+        part_text(&mut text, table, it);
+    }
+    text
+}
+
+fn part_text(text: &mut String, table: &Table, looked: &Looked) {
+    let volume = &looked.part.volume;
+    let _ = writeln!(text, "{}", volume.place);
+    let mut fact = |name: &str, value: &str| line(text, 2, name, value);
+    if let Some(partition) = partition(table, &volume.place) {
+        fact("start", &format!("{} bytes", partition.start_bytes));
+        fact("type", &partition.partition_type.to_string());
+        if let Some(name) = &partition.name {
+            fact("name", &shown(name.as_bytes()));
+        }
+    }
+    fact(
+        "size",
+        &format!(
+            "{} bytes ({})",
+            volume.size_bytes,
+            show::size_text(volume.size_bytes)
+        ),
+    );
+    fact("content", volume.content.as_deref().unwrap_or("unknown"));
+    if let Some(label) = volume.label.as_ref().filter(|label| !label.is_empty()) {
+        fact("label", &shown(label));
+    }
+    if let Some(uuid) = &volume.uuid {
+        fact("uuid", uuid);
+    }
+    match &looked.filesystem {
+        None => {}
+        Some(Err(why)) => fact("state", &format!("cannot be read: {why}")),
+        Some(Ok(summary)) => {
+            for (name, value) in summary.facts() {
+                fact(name, &value);
+            }
+        }
+    }
+}
+
+fn partition<'a>(table: &'a Table, place: &Place) -> Option<&'a Partition> {
+    match place {
+        Place::Partition(number) => table.partition(*number),
+        _ => None,
+    }
+}
+
+fn value(disk: &Disk, table: &Table, looked: &[Looked], warnings: &[String]) -> Value {
+    let partitions = table.partitions.iter().map(|it| {
+        output::object([
+            ("number", output::number(it.number.into())),
+            ("start_bytes", output::number(it.start_bytes)),
+            ("size_bytes", output::number(it.length_bytes)),
+            ("type", it.partition_type.to_string().into()),
+            (
+                "role",
+                match it.role {
+                    Role::Primary => "primary",
+                    Role::Extended => "extended",
+                    Role::Logical => "logical",
+                }
+                .into(),
+            ),
+            ("name", it.name.as_deref().into()),
+            ("uuid", it.uuid.as_deref().into()),
+        ])
+    });
+    let mut members = disk.members();
+    members.push((
+        "partition_table".to_owned(),
+        output::object([
+            ("kind", table_name(table.kind).to_lowercase().into()),
+            ("uuid", table.uuid.as_deref().into()),
+            ("sector_bytes", output::number(table.sector_bytes.into())),
+            ("partitions", Value::Array(partitions.collect())),
+        ]),
+    ));
+    let volumes = looked.iter().map(part_value).collect();
+    members.push(("volumes".to_owned(), Value::Array(volumes)));
+    let warnings = warnings.iter().map(|it| it.as_str().into()).collect();
+    members.push(("warnings".to_owned(), Value::Array(warnings)));
+    Value::Object(members)
+}
+
+fn part_value(looked: &Looked) -> Value {
+    let volume = &looked.part.volume;
+    let mut members = Vec::new();
+    match &volume.place {
+        Place::Whole => members.push(("whole_disk".to_owned(), true.into())),
+        Place::Partition(number) => {
+            members.push(("partition".to_owned(), output::number((*number).into())));
+        }
+        Place::Logical { group, volume } => {
+            members.push(("volume_group".to_owned(), group.as_str().into()));
+            members.push(("logical_volume".to_owned(), volume.as_str().into()));
+        }
+    }
+    members.push(("option".to_owned(), volume.place.option().as_deref().into()));
+    members.push(("size_bytes".to_owned(), output::number(volume.size_bytes)));
+    let signatures = looked.part.signatures.iter().map(|it| {
+        output::object([
+            ("format", it.kind.name().into()),
+            ("label", it.label.as_deref().into()),
+            ("uuid", it.uuid.as_deref().into()),
+        ])
+    });
+    members.push(("content".to_owned(), Value::Array(signatures.collect())));
+    let filesystem = match &looked.filesystem {
+        None => Value::Null,
+        Some(Err(why)) => output::object([("error", why.as_str().into())]),
+        Some(Ok(summary)) => summary.value(),
+    };
+    members.push(("filesystem".to_owned(), filesystem));
+    Value::Object(members)
+}

@@ -1,0 +1,141 @@
+//! What the tests of disk images share: images made by other people's tools, and their judges.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use christen_testkit::{TempDir, tools};
+
+use crate::support;
+
+/// The programs that make images and judge them.
+pub(crate) struct Tools {
+    pub(crate) mke2fs: PathBuf,
+    pub(crate) e2fsck: PathBuf,
+    pub(crate) debugfs: PathBuf,
+}
+
+impl Tools {
+    /// Finds them; without one of them the test is skipped.
+    pub(crate) fn require() -> Option<Self> {
+        Some(Self {
+            mke2fs: tools::require("mke2fs")?,
+            e2fsck: tools::require("e2fsck")?,
+            debugfs: tools::require("debugfs")?,
+        })
+    }
+
+    /// Makes a file of `megabytes` MiB with an empty filesystem.
+    pub(crate) fn filesystem(&self, path: &Path, megabytes: u64, arguments: &[&str]) {
+        let file = File::create(path).expect("the directory is ours");
+        file.set_len(megabytes << 20).expect("it is ours");
+        let arguments = arguments.iter().copied().chain(["-q", "-F"]);
+        tools::run(
+            Command::new(&self.mke2fs)
+                .args(arguments)
+                .arg(path)
+                .env("MKE2FS_SYNC", "0"),
+        );
+    }
+
+    /// A filesystem with a few files, made by debugfs.
+    pub(crate) fn guest(&self, path: &Path, arguments: &[&str]) {
+        self.filesystem(path, 16, arguments);
+        let directory = TempDir::new();
+        let passwd = support::put(
+            &directory,
+            "passwd",
+            "root:x:0:0::/root:/bin/sh\nweb:x:33:44::/:/bin/sh\n",
+        );
+        let group = support::put(&directory, "group", "root:x:0:\nadm:x:4:\n");
+        self.debugfs(
+            path,
+            &format!(
+                "mkdir etc\nwrite {} etc/passwd\nwrite {} etc/group\nsymlink etc/mtab ../proc/mounts\n\
+                 mkdir srv\n",
+                passwd.display(),
+                group.display()
+            ),
+        );
+    }
+
+    /// Runs commands of debugfs that may write, and returns what they print.
+    pub(crate) fn debugfs(&self, image: &Path, commands: &str) -> String {
+        let directory = TempDir::new();
+        let script = support::put(&directory, "script", commands);
+        let printed = tools::run(
+            Command::new(&self.debugfs)
+                .args(["-w", "-f"])
+                .args([&script, image])
+                .env("DEBUGFS_PAGER", "cat"),
+        );
+        String::from_utf8_lossy(&printed).into_owned()
+    }
+
+    /// One line that `debugfs` prints of a file.
+    pub(crate) fn stat(&self, image: &Path, path: &str) -> String {
+        self.debugfs(image, &format!("stat {path}\n"))
+    }
+
+    /// Fails unless `e2fsck` finds nothing to mend.
+    #[track_caller]
+    pub(crate) fn check(&self, image: &Path) {
+        tools::run(Command::new(&self.e2fsck).arg("-fn").arg(image));
+    }
+}
+
+/// A number that tells whether a file is byte for byte what it was.
+pub(crate) fn hash(path: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&fs::read(path).expect("it is there"));
+    hasher.finish()
+}
+
+/// Puts files into one disk with an MBR, one partition each, the first at 1 MiB.
+pub(crate) fn disk(path: &Path, sfdisk: &Path, parts: &[&Path], label: &str) {
+    let mut file = File::create(path).expect("the directory is ours");
+    let mut at = 1 << 20;
+    let mut script = format!("label: {label}\n");
+    for part in parts {
+        let length = fs::metadata(part).expect("it is there").len();
+        script.push_str(&format!(
+            "start={}, size={}, type=L\n",
+            at / 512,
+            length / 512
+        ));
+        at += length;
+    }
+    file.set_len(at + (1 << 20)).expect("it is ours");
+    let mut child = Command::new(sfdisk)
+        .args(["-q", "--no-reread", "--no-tell-kernel"])
+        .arg(path)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("sfdisk starts");
+    let mut stdin = child.stdin.take().expect("it is a pipe");
+    stdin.write_all(script.as_bytes()).expect("it is read");
+    drop(stdin);
+    assert!(child.wait().expect("it is ours").success());
+    let mut at = 1 << 20;
+    for part in parts {
+        let bytes = fs::read(part).expect("it is there");
+        file.seek(SeekFrom::Start(at)).expect("it is ours");
+        file.write_all(&bytes).expect("it is ours");
+        at += bytes.len() as u64;
+    }
+}
+
+/// Copies a range of a file to a new one: a partition, to be judged.
+pub(crate) fn cut_out(image: &Path, offset: u64, length: u64, to: &Path) {
+    let mut file = File::open(image).expect("it is there");
+    file.seek(SeekFrom::Start(offset)).expect("it is there");
+    let mut bytes = Vec::new();
+    file.take(length)
+        .read_to_end(&mut bytes)
+        .expect("it is there");
+    fs::write(to, bytes).expect("the directory is ours");
+}
