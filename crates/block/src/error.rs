@@ -100,6 +100,13 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A change to the image was cut short and is to be completed before anything is built on the image. Nothing was written.
+    #[error("a change to `{path}` was cut short and must be completed first")]
+    RecoveryPending {
+        /// The path, links resolved.
+        path: PathBuf,
+    },
+
     /// A redo file was found and is not used. Neither it nor the image was changed.
     #[error("the redo file `{path}` is not used")]
     Redo {

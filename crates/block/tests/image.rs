@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
-use christen_block::{BlockDevice, Error, Format, Image, OpenOptions, Purpose, StatedFormat};
+use christen_block::{
+    BlockDevice, Error, Format, Image, OpenOptions, OutputKind, Purpose, StatedFormat,
+};
 use christen_testkit::temp::TempDir;
 
 const LENGTH: u64 = 8 << 20;
@@ -170,7 +172,7 @@ fn a_copy_holds_the_changes_and_the_image_does_not() {
     let new = directory.join("new.img");
     let output = Purpose::Output {
         path: new.clone(),
-        format: Format::Raw,
+        kind: OutputKind::Copy,
     };
     let opened = open(&path, output.clone()).unwrap();
     let disk = opened.disk();
@@ -195,14 +197,14 @@ fn a_copy_holds_the_changes_and_the_image_does_not() {
 fn memory_is_bounded_and_small_writes_are_not_lost() {
     let directory = TempDir::new();
     let path = directory.join("disk.img");
-    let length = 40_u64 << 20;
+    let length = 20_u64 << 20;
     fs::File::create(&path).unwrap().set_len(length).unwrap();
     let opened = open(&path, Purpose::Change).unwrap();
     let disk = opened.disk();
     let mut expected = vec![0; length as usize];
-    // Half of every second page, which is more than is kept in memory, and backwards.
-    for index in (0..length / 8192).rev() {
-        let offset = index * 8192;
+    // Half of every page, which is more than is kept in memory, and backwards.
+    for index in (0..length / 4096).rev() {
+        let offset = index * 4096;
         let data = [index as u8 | 1; 2048];
         disk.write_at(&data, offset).unwrap();
         expected[offset as usize..offset as usize + 2048].copy_from_slice(&data);

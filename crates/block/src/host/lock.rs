@@ -35,7 +35,8 @@ const RESIZE: i64 = 3;
 /// What is locked while an image is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Locking {
-    /// What QEMU takes for a guest's disk: nobody else may have it open for writing, nor be reading it.
+    /// What QEMU takes for a guest's disk, and besides that others may not read: in the midst of a commit there is nothing
+    /// consistent to be read, and a guest that has the image as its backing file must not see it change.
     Write,
     /// What QEMU takes to read an image: others may read, nobody may write.
     Read,
@@ -54,7 +55,8 @@ impl Locking {
 
     fn does_not_share(self) -> &'static [i64] {
         match self {
-            Self::Write | Self::Read => &[WRITE, RESIZE],
+            Self::Write => &[CONSISTENT_READ, WRITE, RESIZE],
+            Self::Read => &[WRITE, RESIZE],
             Self::Ignore => &[],
         }
     }

@@ -1,24 +1,35 @@
 //! Opening an image, and committing what was changed in it.
 
+mod chain;
+mod named;
 mod options;
 mod output;
 mod raw;
 mod redo_places;
+mod source;
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use options::{Format, OpenOptions, Purpose, StatedFormat};
+pub use options::{Format, OpenOptions, OutputKind, Purpose, StatedFormat};
 
+use crate::access::Access;
 use crate::commit::recover::{self, Recovered};
-use crate::commit::{Committed, Mark, PendingFile, Progress};
+use crate::commit::{Committed, Mark, Progress};
 use crate::device::BlockDevice;
 use crate::error::{Error, Result, Unsupported};
 use crate::host::{self, HostFile, Locking, Opening};
 use crate::overlay::{Changes, Overlay, OverlayFile};
+use crate::qcow2::{self, CreateOptions};
+use chain::Chain;
+use named::Permission;
 use output::Output;
-use raw::RawDisk;
 use redo_places::RedoPlaces;
+use source::Source;
+
+/// Clusters of 64 KiB, as QEMU makes them.
+const CLUSTER_BITS: u32 = 16;
 
 /// An open image: the disk in it, and the changes staged over it.
 ///
@@ -65,76 +76,161 @@ impl Image {
     /// [`Error::Redo`], [`Error::Corrupt`], [`Error::Unsupported`], [`Error::Io`]: nothing was written.
     /// [`Error::Interrupted`] if a change was to be completed and could not.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
-        let changes_in_place = options.purpose == Purpose::Change;
         let (opening, locking) = match options.purpose {
             Purpose::Change => (Opening::ReadWrite, Locking::Write),
             Purpose::Read { even_in_use: true } => (Opening::ReadOnly, Locking::Ignore),
             Purpose::Read { .. } | Purpose::Output { .. } => (Opening::ReadOnly, Locking::Read),
         };
         let located = host::locate(path)?;
-        let format = match options.format {
+        let stated = match options.format {
             StatedFormat::Stated(format) => Some(format),
             StatedFormat::Probed => None,
         };
-        if format.is_none() && !matches!(options.purpose, Purpose::Read { .. }) {
-            // Read what it looks like only to say so.
+        if stated.is_none() && !matches!(options.purpose, Purpose::Read { .. }) {
+            // What it looks like is only told.
             let file = host::open(&located, Opening::ReadOnly, Locking::Ignore)?;
             return Err(Error::FormatNotStated {
                 path: path.into(),
-                looks_like: probe(&*file)?.name(),
+                looks_like: chain::probe(&*file)?.name(),
             });
         }
-        let file: Arc<dyn HostFile> = host::open(&located, opening, locking)?;
-        let places = RedoPlaces::new(&located, &*file, options.redo_directory.as_deref())?;
-        let mut opened = Opened {
-            file,
-            recovered: Recovered::Nothing,
-            pending: false,
+        let output = match &options.purpose {
+            Purpose::Output { path, kind } => Some((Output::create(path)?, *kind)),
+            _ => None,
         };
-        for place in places.all() {
-            opened.complete(place, changes_in_place, &options.allow_backing)?;
-        }
-        let Opened {
-            file,
-            recovered,
-            pending,
-        } = opened;
-        let format = match format {
+        let file = host::open(&located, opening, locking)?;
+        let permission = Permission {
+            directories: &options.allow_backing,
+            reading: match locking {
+                Locking::Ignore => Locking::Ignore,
+                _ => Locking::Read,
+            },
+        };
+        let redo_directory = options.redo_directory.as_deref();
+        let on_disk = options.purpose == Purpose::Change;
+        let source = Source::new(located, path, file, on_disk, redo_directory, &permission)?;
+        let format = match stated {
             Some(format) => format,
-            None => probe(&*file)?,
+            None => chain::probe(&*source.file)?,
         };
-        if format == Format::Qcow2 {
-            return Err(Unsupported::new("qcow2 images are").into());
+        let mut chain = Chain::new(permission, redo_directory);
+        match output {
+            None => Self::open_in_place(source, format, on_disk, &mut chain),
+            Some((output, OutputKind::Copy)) => Self::open_copy(source, format, output, &mut chain),
+            Some((output, OutputKind::Overlay)) => {
+                Self::open_overlay(source, format, output, &mut chain)
+            }
         }
-        let member = OverlayFile {
-            file: Arc::clone(&file),
+    }
+
+    fn open_in_place(
+        source: Source,
+        format: Format,
+        is_changed: bool,
+        chain: &mut Chain<'_>,
+    ) -> Result<Self> {
+        let access = if is_changed {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        let needed = chain.needed(&source, format, access)?;
+        let image = OverlayFile {
+            file: source.file,
+            mark: needed.mark.unwrap_or(Mark::None),
+            path: None,
+        };
+        let files = [image].into_iter().chain(needed.data_file).collect();
+        let overlay = if is_changed {
+            Overlay::staged(files, source.places.for_writing(&source.located)?)?
+        } else {
+            Overlay::read_only(files)?
+        };
+        Ok(Self {
+            path: source.located.path,
+            format,
+            recovered: source.recovered,
+            pending: source.is_pending,
+            disk: chain::disk(&overlay, format, needed.backing, access)?,
+            overlay,
+            output: None,
+        })
+    }
+
+    fn open_copy(
+        source: Source,
+        format: Format,
+        output: Output,
+        chain: &mut Chain<'_>,
+    ) -> Result<Self> {
+        let needed = chain.needed(&source, format, Access::Write)?;
+        if needed.data_file.is_some() {
+            return Err(Unsupported::new("a copy of a qcow2 image with a data file").into());
+        }
+        if let Some(name) = needed.backing_name
+            && !name.starts_with(b"/")
+            && !output.is_beside(&source.spelled)
+        {
+            let what = "a copy in another directory of an image with a relative backing file name";
+            return Err(Unsupported::new(what).into());
+        }
+        let overlay = Overlay::copy(source.file, output.file())?;
+        Ok(Self {
+            path: source.located.path,
+            format,
+            recovered: source.recovered,
+            pending: source.is_pending,
+            disk: chain::disk(&overlay, format, needed.backing, Access::Write)?,
+            overlay,
+            output: Some(output),
+        })
+    }
+
+    fn open_overlay(
+        source: Source,
+        format: Format,
+        output: Output,
+        chain: &mut Chain<'_>,
+    ) -> Result<Self> {
+        if source.is_pending {
+            // The new image would be right only as long as nobody completes the change to this one.
+            return Err(Error::RecoveryPending {
+                path: source.located.path,
+            });
+        }
+        let needed = chain.needed(&source, format, Access::Read)?;
+        let image = OverlayFile {
+            file: source.file,
             mark: Mark::None,
             path: None,
         };
-        let (overlay, output) = match &options.purpose {
-            Purpose::Read { .. } => (Overlay::read_only(vec![member])?, None),
-            Purpose::Change => {
-                let place = places.for_writing(&located)?;
-                (Overlay::staged(vec![member], place)?, None)
-            }
-            Purpose::Output { path, format } => {
-                let output = Output::create(path)?;
-                if *format == Format::Qcow2 {
-                    return Err(Unsupported::new("a qcow2 overlay as output is").into());
-                }
-                (Overlay::copy(file, output.file())?, Some(output))
-            }
-        };
+        let files = [image].into_iter().chain(needed.data_file).collect();
+        let backing = chain::disk(
+            &Overlay::read_only(files)?,
+            format,
+            needed.backing,
+            Access::Read,
+        )?;
+        let overlay = Overlay::copy(output.file().as_file(), output.file())?;
         // The overlay has this one file.
         let storage = overlay.storage(0).ok_or(Error::ReadOnly)?;
+        let path = source.located.path;
+        let name = path.as_os_str().as_bytes();
+        let create = CreateOptions {
+            // As `qemu-img create` does with an odd length.
+            virtual_bytes: backing.length().next_multiple_of(512),
+            cluster_bits: CLUSTER_BITS,
+            backing: Some((name, format.name())),
+        };
+        qcow2::create(&*storage, &create)?;
         Ok(Self {
-            path: located.path,
             format,
-            recovered,
-            pending,
-            disk: Arc::new(RawDisk::new(storage)),
+            recovered: source.recovered,
+            pending: false,
+            disk: chain::disk(&overlay, Format::Qcow2, Some(backing), Access::Write)?,
+            path,
             overlay,
-            output,
+            output: Some(output),
         })
     }
 
@@ -213,87 +309,18 @@ pub fn recover(
 ) -> Result<Recovered> {
     let located = host::locate(path)?;
     let file: Arc<dyn HostFile> = host::open(&located, Opening::ReadWrite, Locking::Write)?;
+    let permission = Permission {
+        directories: allow_backing,
+        reading: Locking::Read,
+    };
     let places = RedoPlaces::new(&located, &*file, redo_directory)?;
+    let mut recovered = Recovered::Nothing;
     for place in places.all() {
-        let mut other = |path: &Path| open_other(path, allow_backing, true);
+        let mut other = |path: &Path| Ok(permission.open(path, true)?.1);
         match recover::recover(place, &file, &mut other, progress)? {
             Recovered::Nothing => {}
-            done => return Ok(done),
+            done => recovered = done,
         }
     }
-    Ok(Recovered::Nothing)
-}
-
-/// The image's own file, and what was found beside it.
-#[derive(Debug)]
-struct Opened {
-    file: Arc<dyn HostFile>,
-    recovered: Recovered,
-    pending: bool,
-}
-
-impl Opened {
-    fn complete(
-        &mut self,
-        place: &crate::commit::RedoPlace,
-        on_disk: bool,
-        allow_backing: &[PathBuf],
-    ) -> Result<()> {
-        let mut other = |path: &Path| open_other(path, allow_backing, on_disk);
-        if on_disk {
-            match recover::recover(place, &self.file, &mut other, &mut |_| {})? {
-                Recovered::Nothing => {}
-                done => self.recovered = done,
-            }
-        } else if let Some(found) = recover::find(place, &self.file, &mut other)? {
-            let fault = |source| Error::Redo {
-                path: place.path.clone(),
-                source,
-            };
-            // A redo file always has a first file, which is the image.
-            if let Some(entry) = found.redo.files.first() {
-                let base = Arc::clone(&self.file);
-                let completed = PendingFile::new(&found.redo, entry, base).map_err(fault)?;
-                self.file = Arc::new(completed);
-                self.pending = true;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Opens a file that something on the disk names, if it lies where that is allowed.
-fn open_other(path: &Path, allowed: &[PathBuf], writing: bool) -> Result<Arc<dyn HostFile>> {
-    let refused = || Error::NotAllowed { path: path.into() };
-    let inside = |path: &Path| {
-        allowed
-            .iter()
-            .filter_map(|directory| directory.canonicalize().ok())
-            .any(|directory| path.starts_with(directory))
-    };
-    // Whether a file exists that may not be opened is nobody's business, so that is asked first.
-    if allowed.is_empty() {
-        return Err(refused());
-    }
-    let located = host::locate(path).map_err(|_| refused())?;
-    if !inside(&located.path) {
-        return Err(refused());
-    }
-    let (opening, locking) = if writing {
-        (Opening::ReadWrite, Locking::Write)
-    } else {
-        (Opening::ReadOnly, Locking::Read)
-    };
-    Ok(host::open(&located, opening, locking)?)
-}
-
-/// Says what an image looks like.
-fn probe(file: &dyn HostFile) -> Result<Format> {
-    let mut start = [0; 4];
-    host::read_padded(file, &mut start, 0).map_err(Error::io("read the image"))?;
-    Ok(if start == *b"QFI\xfb" {
-        Format::Qcow2
-    } else {
-        Format::Raw
-    })
+    Ok(recovered)
 }

@@ -45,10 +45,18 @@ pub enum Purpose {
     Output {
         /// The new file, which must not exist.
         path: PathBuf,
-        /// [`Raw`](Format::Raw): a copy, sparse, or sharing blocks where the filesystem can do that. [`Qcow2`](Format::Qcow2): an
-        /// overlay that has this image as its backing file.
-        format: Format,
+        /// What the new file is.
+        kind: OutputKind,
     },
+}
+
+/// What a new image is to the one that it is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputKind {
+    /// A copy in the same format; sparse, and sharing blocks with the image where the filesystem can do that.
+    Copy,
+    /// A qcow2 image that has this one as its backing file, and holds only what differs.
+    Overlay,
 }
 
 /// How an image is opened. There is no default: each of these is a question of safety, so the caller answers it.

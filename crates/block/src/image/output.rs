@@ -52,6 +52,16 @@ impl Output {
         Arc::clone(&self.file)
     }
 
+    /// Tells whether it will be in the same directory as an image, so that a relative name means the same in both.
+    pub(super) fn is_beside(&self, image: &Path) -> bool {
+        let directory = |path: &Path| {
+            let parent = path.parent().unwrap_or(Path::new(""));
+            parent.join(".").canonicalize().ok()
+        };
+        let here = directory(&self.path);
+        here.is_some() && here == directory(image)
+    }
+
     pub(super) fn reserve(&self, bytes: u64) -> Result<()> {
         let available = self
             .file
