@@ -3,6 +3,7 @@
 
 mod alloc;
 mod cache;
+pub mod check;
 mod checksum;
 mod directory;
 mod error;

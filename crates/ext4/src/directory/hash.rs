@@ -5,7 +5,7 @@
 
 /// A hash function of names. The numbers are those of `dx_root_info.hash_version`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Function {
+pub(crate) enum Function {
     /// Version 0.
     Legacy,
     /// Version 1: MD4 cut to three rounds of eight steps.
@@ -16,7 +16,7 @@ pub(super) enum Function {
 
 impl Function {
     /// Returns the function of a stored version.
-    pub(super) fn of_version(version: u8) -> Option<Self> {
+    pub(crate) fn of_version(version: u8) -> Option<Self> {
         match version {
             0 => Some(Self::Legacy),
             1 => Some(Self::HalfMd4),
@@ -28,12 +28,12 @@ impl Function {
 
 /// A hash function with what the filesystem adds to it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Hasher {
-    pub(super) function: Function,
+pub(crate) struct Hasher {
+    pub(crate) function: Function,
     /// `s_hash_seed`; all zeros stand for MD4's own.
-    pub(super) seed: [u32; 4],
+    pub(crate) seed: [u32; 4],
     /// Whether bytes from 128 on count as positive.
-    pub(super) unsigned: bool,
+    pub(crate) unsigned: bool,
 }
 
 /// The start values of MD4, RFC 1320 section 3.3.
@@ -41,7 +41,7 @@ const MD4_START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476]
 
 impl Hasher {
     /// Returns the hash, whose lowest bit is 0: in the index that bit tells that a hash goes on in the next leaf.
-    pub(super) fn hash(&self, name: &[u8]) -> u32 {
+    pub(crate) fn hash(&self, name: &[u8]) -> u32 {
         let start = if self.seed == [0; 4] {
             MD4_START
         } else {

@@ -20,7 +20,7 @@
 mod checksum;
 mod damage;
 mod entry;
-mod hash;
+pub(crate) mod hash;
 mod index;
 pub(crate) mod inline;
 #[cfg(test)]
