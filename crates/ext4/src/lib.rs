@@ -2,15 +2,20 @@
 #![allow(dead_code, reason = "the parts land one after another")]
 
 mod alloc;
+mod alloc_inode;
+mod bitmap;
 mod cache;
 pub mod check;
 mod checksum;
 mod directory;
 mod error;
+mod extent;
 mod feature;
 mod group_descriptor;
+mod indirect;
 mod inode;
 pub mod journal;
+mod mapping;
 mod number;
 mod options;
 mod summary;
