@@ -122,9 +122,7 @@ impl Volume {
             self.mark_blocks(group, bit..bit + here, false)?;
             at += u64::from(here);
         }
-        for block in start.0..end {
-            self.forget_block(BlockNumber(block));
-        }
+        self.forget_blocks(start, count);
         Ok(())
     }
 

@@ -107,6 +107,26 @@ impl BlockCache {
         }
     }
 
+    /// Forgets blocks that follow one another.
+    pub(crate) fn forget_range(&mut self, start: BlockNumber, count: u32) {
+        let end = BlockNumber(start.0 + u64::from(count));
+        if (count as usize) < self.blocks.len() {
+            for number in start.0..end.0 {
+                self.forget(BlockNumber(number));
+            }
+            return;
+        }
+        let held: Vec<BlockNumber> = self
+            .blocks
+            .keys()
+            .copied()
+            .filter(|number| (start..end).contains(number))
+            .collect();
+        for number in held {
+            self.forget(number);
+        }
+    }
+
     /// Begins an operation.
     pub(crate) fn begin(&mut self) {
         self.former = Some(HashMap::new());

@@ -169,7 +169,7 @@ impl Volume {
             for level in 1..way.levels {
                 let slot = way.slots[level - 1];
                 let parent = BlockNumber(u64::from(table));
-                table = number(&*self.read_block(parent)?, slot);
+                table = number(&self.read_block(parent)?, slot);
                 if table == 0 {
                     table = self.add_table(inode, BlockNumber(end))?;
                     set_number(self.change_block(parent)?, slot, table);

@@ -292,9 +292,9 @@ impl Inode {
         self.stored_bytes > GOOD_OLD_BYTES && offset + length <= GOOD_OLD_BYTES + self.extra_bytes()
     }
 
-    /// Returns the bytes behind the fields, which hold extended attributes; none in an inode of 128 bytes.
+    /// Returns the bytes behind the fields, which hold extended attributes; none without fields.
     pub(crate) fn attribute_area(&self) -> &[u8] {
-        if self.stored_bytes <= GOOD_OLD_BYTES {
+        if self.extra_bytes() == 0 {
             return &[];
         }
         let start = (GOOD_OLD_BYTES + self.extra_bytes()).min(self.stored_bytes);
@@ -303,7 +303,7 @@ impl Inode {
 
     /// Returns the bytes behind the fields to change.
     pub(crate) fn attribute_area_mut(&mut self) -> &mut [u8] {
-        if self.stored_bytes <= GOOD_OLD_BYTES {
+        if self.extra_bytes() == 0 {
             return &mut [];
         }
         let start = (GOOD_OLD_BYTES + self.extra_bytes()).min(self.stored_bytes);

@@ -132,7 +132,8 @@ pub(crate) struct RawSuperblock {
     pub(crate) s_snapshot_id: U32,
     pub(crate) s_snapshot_r_blocks_count: U64,
     pub(crate) s_snapshot_list: U32,
-    pub(crate) s_error_fields: [u8; 0xb8],
+    pub(crate) s_error_fields: [u8; 0xb4],
+    pub(crate) s_overhead_clusters: U32,
     pub(crate) s_backup_bgs: [U32; 2],
     pub(crate) s_encrypt_algos: [u8; 4],
     pub(crate) s_encrypt_pw_salt: [u8; 16],
@@ -382,18 +383,11 @@ impl Superblock {
         self.features.has(feature)
     }
 
-    /// Adds a feature that Linux adds to a filesystem in use, which are all of one word.
-    pub(crate) fn add_read_only_compatible(&mut self, feature: Feature) {
-        debug_assert_eq!(feature, Feature::LargeFile);
-        if self.raw.s_rev_level.get() > 0 {
-            let bits = self.raw.s_feature_ro_compat.get() | 0x2;
-            self.raw.s_feature_ro_compat = U32::new(bits);
-            self.features = Features::new(
-                self.raw.s_feature_compat.get(),
-                self.raw.s_feature_incompat.get(),
-                bits,
-            );
-        }
+    /// Adds `large_file`, as Linux does with the first file that needs it (`fs/ext4/inode.c`, `ext4_do_update_inode`).
+    pub(crate) fn add_large_file(&mut self) {
+        self.make_dynamic();
+        self.raw.s_feature_ro_compat = U32::new(self.raw.s_feature_ro_compat.get() | 0x2);
+        self.take_features();
     }
 
     /// Takes away the word that the orphan file holds orphans.
@@ -409,15 +403,32 @@ impl Superblock {
 
     /// Adds `ext_attr`, as Linux does with the first extended attribute (`fs/ext4/xattr.c`, `ext4_xattr_update_super_block`).
     pub(crate) fn add_ext_attr(&mut self) {
-        if self.raw.s_rev_level.get() > 0 {
-            let bits = self.raw.s_feature_compat.get() | 0x8;
-            self.raw.s_feature_compat = U32::new(bits);
-            self.features = Features::new(
-                bits,
-                self.raw.s_feature_incompat.get(),
-                self.raw.s_feature_ro_compat.get(),
-            );
+        if !self.has(Feature::ExtAttr) {
+            self.make_dynamic();
+            self.raw.s_feature_compat = U32::new(self.raw.s_feature_compat.get() | 0x8);
+            self.take_features();
         }
+    }
+
+    /// Makes the oldest revision, which has no features, the one that has (`fs/ext4/super.c`, `ext4_update_dynamic_rev`). `e2fsck` takes a feature of
+    /// the oldest for none.
+    fn make_dynamic(&mut self) {
+        if self.raw.s_rev_level.get() == 0 {
+            self.raw.s_rev_level = U32::new(1);
+            self.raw.s_first_ino = U32::new(11);
+            self.raw.s_inode_size = U16::new(128);
+            self.raw.s_feature_compat = U32::new(0);
+            self.raw.s_feature_incompat = U32::new(0);
+            self.raw.s_feature_ro_compat = U32::new(0);
+        }
+    }
+
+    fn take_features(&mut self) {
+        self.features = Features::new(
+            self.raw.s_feature_compat.get(),
+            self.raw.s_feature_incompat.get(),
+            self.raw.s_feature_ro_compat.get(),
+        );
     }
 
     /// Returns the block size in bytes: a power of two from 1024 to 65536.

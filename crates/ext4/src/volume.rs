@@ -123,9 +123,9 @@ impl Volume {
         Ok(())
     }
 
-    /// Forgets a block that holds metadata no more.
-    pub(crate) fn forget_block(&mut self, number: BlockNumber) {
-        self.cache.forget(number);
+    /// Forgets blocks that hold metadata no more.
+    pub(crate) fn forget_blocks(&mut self, start: BlockNumber, count: u32) {
+        self.cache.forget_range(start, count);
     }
 
     /// Reads content of files, which is not kept in memory.
