@@ -10,7 +10,7 @@ use christen_testkit::{cloud_init, python, tools};
 use crate::command::{Failure, run, text};
 
 /// A tool and the Debian package that holds it.
-const TOOLS: [(&str, &str); 41] = [
+const TOOLS: [(&str, &str); 46] = [
     ("blkid", "util-linux"),
     ("bsdtar", "libarchive-tools"),
     ("btrfs", "btrfs-progs"),
@@ -27,6 +27,7 @@ const TOOLS: [(&str, &str); 41] = [
     ("guestfish", "libguestfs-tools"),
     ("isoinfo", "genisoimage"),
     ("losetup", "mount"),
+    ("lvm", "lvm2"),
     ("mcopy", "mtools"),
     ("mke2fs", "e2fsprogs"),
     ("mkfs.btrfs", "btrfs-progs"),
@@ -37,13 +38,17 @@ const TOOLS: [(&str, &str); 41] = [
     ("mkfs.xfs", "xfsprogs"),
     ("mksquashfs", "squashfs-tools"),
     ("mkswap", "util-linux"),
+    ("mmd", "mtools"),
     ("mmdebstrap", "mmdebstrap"),
+    ("mtype", "mtools"),
     ("nbdkit", "nbdkit"),
     ("openssl", "openssl"),
     ("partx", "util-linux"),
     ("pvcreate", "lvm2"),
     ("python3", "python3"),
     ("qemu-img", "qemu-utils"),
+    ("qemu-nbd", "qemu-utils"),
+    ("qemu-storage-daemon", "qemu-system-common"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setfacl", "acl"),
     ("sfdisk", "fdisk"),
