@@ -17,6 +17,7 @@ use crate::inode::{
     EARLIEST_SECONDS, GOOD_OLD_BYTES, Inode, LATEST_SECONDS, MODE_BLOCK, MODE_CHARACTER,
     MODE_DIRECTORY, MODE_FIFO, MODE_FILE, MODE_KIND, MODE_LINK, MODE_SOCKET, Time,
 };
+use crate::journal;
 use crate::number::{GroupNumber, InodeNumber};
 use crate::options::{Access, Journal, OpenOptions};
 use crate::volume::Volume;
@@ -41,9 +42,21 @@ impl Ext4 {
     /// [`Error::Corrupt`]; [`Error::Unsupported`] names the feature that cannot be read, or for [`Access::Write`] written; for writing also
     /// [`Error::UncleanJournal`], [`Error::HasErrors`] and [`Error::NotUnmounted`].
     pub fn open(device: Arc<dyn BlockDevice>, options: &OpenOptions) -> Result<Self> {
-        let mut volume = Volume::open(device, options)?;
+        let mut volume = Volume::open(Arc::clone(&device), options)?;
         if options.access == Access::Write {
-            check_writing(&volume, options)?;
+            check_writing(&volume)?;
+            if volume.superblock.has(Feature::NeedsRecovery) {
+                match options.journal {
+                    Journal::Refuse => return Err(Error::UncleanJournal),
+                    Journal::Replay => journal::recover(&device, options)?,
+                }
+                volume = Volume::open(device, options)?;
+                check_writing(&volume)?;
+            }
+            if !volume.superblock.is_unmounted() {
+                return Err(Error::NotUnmounted);
+            }
+            volume.process_orphans()?;
         }
         let root = volume.read_inode(InodeNumber::ROOT)?;
         if !root.is_directory() {
@@ -58,7 +71,8 @@ impl Ext4 {
     }
 }
 
-fn check_writing(volume: &Volume, options: &OpenOptions) -> Result<()> {
+/// Refuses what writing would make worse, apart from an unclean journal.
+fn check_writing(volume: &Volume) -> Result<()> {
     let superblock = &volume.superblock;
     if let Some(what) = superblock.features().forbids_writing() {
         return Err(Error::unsupported(format!(
@@ -72,20 +86,6 @@ fn check_writing(volume: &Volume, options: &OpenOptions) -> Result<()> {
     }
     if superblock.has_errors() {
         return Err(Error::HasErrors);
-    }
-    if superblock.has(Feature::NeedsRecovery) {
-        return Err(match options.journal {
-            Journal::Refuse => Error::UncleanJournal,
-            Journal::Replay => Error::unsupported("replaying the journal"),
-        });
-    }
-    if !superblock.is_unmounted() {
-        return Err(Error::NotUnmounted);
-    }
-    if superblock.raw.s_last_orphan.get() != 0 || superblock.has(Feature::OrphanPresent) {
-        return Err(Error::unsupported(
-            "writing to filesystems with files that were deleted while open",
-        ));
     }
     Ok(())
 }

@@ -9,14 +9,16 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use christen_block::MemoryDevice;
-use christen_ext4::Error;
 use christen_ext4::journal::{Geometry, Journal, mark_recovered};
+use christen_ext4::{Access, Error, Ext4, OpenOptions};
 use christen_testkit::temp::TempDir;
 use christen_testkit::tools;
+use christen_vfs::{FileSystem as _, Timestamp};
 
 /// The largest number of blocks that is written by hand, with 4 KiB blocks, lies in it.
 const IMAGE_BYTES: u64 = 32 << 20;
@@ -137,6 +139,73 @@ impl Image {
         assert!(first.is_empty(), "{} sectors: {first:?}", different.len());
         transactions
     }
+
+    /// Opens it for writing, as a user asks for it, and changes nothing else.
+    fn recover(&self, journal: christen_ext4::Journal) -> Result<Vec<u8>, Error> {
+        let device = Arc::new(MemoryDevice::new(fs::read(&self.path).unwrap()));
+        let now = Timestamp {
+            seconds: 1_700_000_000,
+            nanoseconds: 0,
+        };
+        let options = OpenOptions {
+            access: Access::Write,
+            journal,
+            now,
+            generation_seed: 1,
+        };
+        let mut filesystem = Ext4::open(Arc::clone(&device) as _, &options)?;
+        filesystem.finish().unwrap();
+        Ok(device.snapshot())
+    }
+
+    /// Recovers a copy, has e2fsck look at it, and compares its files with those of a copy that e2fsck recovered.
+    fn compare_files(&self, what: &str) {
+        let refused = self.recover(christen_ext4::Journal::Refuse).unwrap_err();
+        assert!(
+            matches!(refused, Error::UncleanJournal),
+            "{what}: {refused}"
+        );
+        let ours = self.path.with_extension("ours");
+        let recovered = match self.recover(christen_ext4::Journal::Replay) {
+            Ok(recovered) => recovered,
+            Err(error) => panic!("{what}: {error}"),
+        };
+        fs::write(&ours, recovered).unwrap();
+        let checked = Command::new("e2fsck")
+            .arg("-fn")
+            .arg(&ours)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&checked.stdout);
+        assert!(checked.status.success(), "{what}:\n{said}");
+
+        let theirs = self.path.with_extension("theirs");
+        fs::copy(&self.path, &theirs).unwrap();
+        let status = Command::new("e2fsck")
+            .arg("-fy")
+            .arg(&theirs)
+            .output()
+            .unwrap()
+            .status;
+        assert_eq!(status.code(), Some(1), "{what}");
+        let [ours, theirs] = [ours, theirs].map(|image| files(&image));
+        assert_eq!(ours, theirs, "{what}");
+        assert!(ours.lines().count() > 20, "{what}:\n{ours}");
+    }
+}
+
+/// What a kernel says of all files of an image, with a sum of each content.
+fn files(image: &Path) -> String {
+    let Some(mounted) = Mount::new(image, "ro,noload") else {
+        return String::new();
+    };
+    let listing = "find . -printf '%p %y %m %U %G %s %n %b %T@ %C@ %l\\n' | sort; find . -type f -print0 | sort -z | xargs -0 cksum";
+    let output = tools::run(
+        Command::new("sh")
+            .args(["-c", listing])
+            .current_dir(&mounted.at),
+    );
+    String::from_utf8(output).unwrap()
 }
 
 fn have_tools() -> bool {
@@ -314,6 +383,7 @@ fn replay_what_the_kernel_wrote(kinds: &[Kind<'_>]) {
         image.path = copy;
         let transactions = image.compare();
         assert!(transactions > 0, "{options:?} {mount}: {transactions}");
+        image.compare_files(&format!("{options:?} {mount}"));
     }
 }
 

@@ -14,13 +14,16 @@
 //! | `orphan_file` | where they are kept, beside the list in the superblock |
 
 mod orphan_file;
+mod orphans;
 mod record;
 mod recovered;
 mod replay;
 mod superblock;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 pub use recovered::{FreeCounts, mark_recovered};
 pub use replay::{Geometry, Journal, Pending};
 pub use superblock::{Checksums, SUPERBLOCK_BYTES, Superblock};
+pub(crate) use volume::recover;
