@@ -6,7 +6,7 @@ mod qcow2_lab;
 
 use std::fs;
 
-use christen_block::qcow2::{CreateOptions, create as create_image};
+use christen_block::qcow2::{CreateOptions, Header, create as create_image};
 use christen_block::{Access, BlockDevice, MemoryStorage};
 use qcow2_lab::{Lab, Random, assert_same, is_full};
 
@@ -339,4 +339,79 @@ fn unknown_autoclear_bits_are_cleared() {
     assert_eq!(opened.storage.snapshot()[88], 0);
     lab.store(&opened);
     lab.check("image.qcow2");
+}
+
+/// The refcount table has to move, more than once, and blocks have to count themselves and each other.
+#[test]
+fn the_refcount_table_grows() {
+    let Some(lab) = Lab::new() else { return };
+    for width in [64, 16, 1] {
+        let options = format!("cluster_size=512,refcount_bits={width}");
+        lab.qemu_img(&[
+            "create",
+            "-f",
+            "qcow2",
+            "-o",
+            &options,
+            "image.qcow2",
+            "64M",
+        ]);
+        let opened = lab.open("image.qcow2", Access::Write);
+        let mut model = vec![0; 64 << 20];
+        let mut random = Random::new(4);
+        // Backwards and with gaps, so that data, tables and blocks alternate.
+        for at in (0..12).rev().map(|step| step * 5_000_000) {
+            let data = &mut model[at..at + 1_500_123];
+            random.fill(data);
+            opened.disk.write_at(data, at as u64).unwrap();
+        }
+        lab.store(&opened);
+        let before = opened.disk.header();
+        let after = Header::read(&*opened.storage).unwrap();
+        let has_moved = after.refcount_table_offset != before.refcount_table_offset;
+        // 18 MiB are more than 64 entries count with 64 or 16 bits, and fewer than they count with one.
+        assert_eq!(has_moved, width > 1, "{after:?}");
+        lab.check("image.qcow2");
+        assert_same(&options, &lab.content("image.qcow2"), &model);
+    }
+}
+
+/// The flag says that a cluster is the image's own, its refcount that a snapshot refers to it too.
+#[test]
+fn a_flag_alone_is_not_believed() {
+    let Some(lab) = Lab::new() else { return };
+    make(&lab, "cluster_size=65536", false);
+    let content = lab.content("image.qcow2");
+    lab.qemu_img(&["snapshot", "-c", "old", "image.qcow2"]);
+    let mut bytes = fs::read(lab.path("image.qcow2")).unwrap();
+    let number = |bytes: &[u8], at: usize| {
+        let mut number = [0; 8];
+        number.copy_from_slice(&bytes[at..at + 8]);
+        u64::from_be_bytes(number) as usize
+    };
+    let l1_table = number(&bytes, 40);
+    let l2_table = number(&bytes, l1_table) & 0x00ff_ffff_ffff_fe00;
+    bytes[l1_table] |= 0x80;
+    for at in (l2_table..l2_table + 65536).step_by(8) {
+        if number(&bytes, at) & 0x00ff_ffff_ffff_fe00 != 0 {
+            bytes[at] |= 0x80;
+        }
+    }
+    fs::write(lab.path("image.qcow2"), &bytes).unwrap();
+    let opened = lab.open("image.qcow2", Access::Write);
+    let mut model = content.clone();
+    scribble(&opened.disk, &mut model, 6, 60);
+    lab.store(&opened);
+    assert_same("the disk", &lab.content("image.qcow2"), &model);
+    lab.qemu_img(&[
+        "convert",
+        "-O",
+        "raw",
+        "-l",
+        "old",
+        "image.qcow2",
+        "old.raw",
+    ]);
+    let old = fs::read(lab.path("old.raw")).unwrap();
+    assert_same("the snapshot", &old, &content);
 }

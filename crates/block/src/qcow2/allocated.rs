@@ -1,5 +1,6 @@
 //! Which ranges of the disk an image holds itself, apart from its backing file.
 
+use super::cache::Kind;
 use super::image::Qcow2;
 use super::l2_table::{L2Entry, Unit};
 use crate::error::{Corrupt, Result};
@@ -85,6 +86,17 @@ impl AllocatedRanges<'_> {
                 self.cluster = (self.cluster / geometry.l2_entries() + 1) * geometry.l2_entries();
                 continue;
             };
+            // Most of a sparse disk is not allocated, and is stepped over here.
+            let index = self.cluster % geometry.l2_entries();
+            let place = table.table + index * geometry.l2_entry_bytes();
+            let free = state.cache.zeros_at(Kind::L2, place)? / geometry.l2_entry_bytes();
+            if free > 0 {
+                if range.is_some() {
+                    return Ok(range);
+                }
+                (self.cluster, self.unit) = (self.cluster + free, 0);
+                continue;
+            }
             let entry = state.l2_entry_in(layers, table.table, self.cluster)?;
             while self.unit < geometry.units() {
                 let content = match &entry {

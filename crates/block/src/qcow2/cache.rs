@@ -78,6 +78,14 @@ impl Cache {
         Ok(())
     }
 
+    /// Counts the zero bytes from `offset` on, no further than the piece with them goes.
+    pub(super) fn zeros_at(&mut self, kind: Kind, offset: u64) -> Result<u64> {
+        let (piece, at) = self.piece(kind, offset)?;
+        let rest = &piece.bytes[at..];
+        let zeros = rest.iter().position(|byte| *byte != 0);
+        Ok(zeros.unwrap_or(rest.len()) as u64)
+    }
+
     /// Copies the cluster of metadata at `from` to the fresh, zero cluster at `to`.
     pub(super) fn copy_cluster(&mut self, kind: Kind, from: u64, to: u64) -> Result<()> {
         let mut offset = 0;

@@ -92,15 +92,20 @@ impl State {
         let end = start + data.len();
         let (first, last) = (start / unit_bytes, (end - 1) / unit_bytes);
 
-        // A unit that was no data, or not data there, is written whole.
-        let is_there = |unit: usize| old.unit(unit as u32) == Unit::Data && !is_moved;
-        let from = match is_there(first) {
-            true => start,
-            false => first * unit_bytes,
+        // A unit that was no data, or not data there, is written whole, but for the zeros that a fresh cluster has anyway.
+        let is_fresh = layers.data_file.is_none() && (is_moved || old.host.is_none());
+        let needs_filling = |unit: usize| match old.unit(unit as u32) {
+            Unit::Data => is_moved,
+            _ if is_fresh => !reads_as_zeros(layers, cluster, old, unit as u32, 0),
+            _ => true,
         };
-        let to = match is_there(last) {
-            true => end,
-            false => ((last + 1) * unit_bytes).min(on_disk),
+        let from = match needs_filling(first) {
+            true => first * unit_bytes,
+            false => start,
+        };
+        let to = match needs_filling(last) {
+            true => ((last + 1) * unit_bytes).min(on_disk),
+            false => end,
         };
         let bytes = self.filled(
             layers,
@@ -190,6 +195,7 @@ impl State {
         if layers.data_file.is_some() {
             return Ok(Some(host.offset));
         }
+        layers.check_is_in_file(host.offset)?;
         self.check_is_data(layers, host.offset)?;
         let is_own = self.is_own(layers, "qcow2 cluster", host.offset, host.is_copied)?;
         Ok(is_own.then_some(host.offset))
@@ -324,26 +330,40 @@ fn zeroed(
     {
         return None;
     }
-    let cluster_start = cluster << geometry.cluster_bits;
-    let backing_bytes = layers
-        .backing
-        .as_ref()
-        .map_or(0, |backing| backing.length());
     let on_disk = geometry.bytes_on_disk(cluster);
     let mut new = *old;
     for unit in units {
         let unit_start = unit as usize * unit_bytes;
         let unit_end = (unit_start + unit_bytes).min(on_disk);
-        let reads_as_zero = old.unit(unit) == Unit::Zero
-            || cluster_start + unit_start.max(start) as u64 >= backing_bytes;
-        let is_whole = start <= unit_start && unit_end <= end;
-        if reads_as_zero {
+        if reads_as_zeros(layers, cluster, old, unit, start) {
             continue;
         }
+        let is_whole = start <= unit_start && unit_end <= end;
         if !is_whole || layers.header.version < 3 {
             return None;
         }
         new.set_unit(unit, Unit::Zero);
     }
     Some(new)
+}
+
+/// Tells whether a unit reads as zeros, at least from byte `start` of its cluster on, without looking at any data.
+fn reads_as_zeros(
+    layers: &Layers,
+    cluster: u64,
+    standard: &Standard,
+    unit: u32,
+    start: usize,
+) -> bool {
+    let geometry = layers.geometry;
+    let backing_bytes = layers
+        .backing
+        .as_ref()
+        .map_or(0, |backing| backing.length());
+    let from = start.max(unit as usize * geometry.unit_bytes()) as u64;
+    match standard.unit(unit) {
+        Unit::Data => false,
+        Unit::Zero => true,
+        Unit::Unallocated => (cluster << geometry.cluster_bits) + from >= backing_bytes,
+    }
 }

@@ -8,7 +8,7 @@ use super::compressed::Unpacker;
 use super::gate::admit;
 use super::geometry::Geometry;
 use super::header::{Compression, Header};
-use super::l2_table::{Context, L1Entry, L2Entry, Standard, Unit};
+use super::l2_table::{Context, L1Entry, L2Entry, Standard};
 use super::refcount::Refcounts;
 use crate::access::Access;
 use crate::device::{BlockDevice, check_range};
@@ -126,19 +126,7 @@ impl BlockDevice for Qcow2 {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         check_range(offset, buffer.len(), self.length())?;
-        let mut state = self.lock();
-        let cluster_bytes = self.layers.geometry.cluster_bytes();
-        let (mut rest, mut offset) = (buffer, offset);
-        while !rest.is_empty() {
-            let cluster = offset / cluster_bytes;
-            let start = (offset % cluster_bytes) as usize;
-            let length = rest.len().min(cluster_bytes as usize - start);
-            let (here, after) = rest.split_at_mut(length);
-            let entry = state.l2_entry(&self.layers, cluster)?;
-            state.read_cluster(&self.layers, cluster, &entry, here, start)?;
-            (rest, offset) = (after, offset + length as u64);
-        }
-        Ok(())
+        self.lock().read(&self.layers, buffer, offset)
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> Result<()> {
@@ -265,45 +253,5 @@ impl State {
             cluster,
             place,
         )?)
-    }
-
-    /// Fills `buffer` with what `entry` says guest cluster `cluster` has from its byte `start` on.
-    pub(super) fn read_cluster(
-        &mut self,
-        layers: &Layers,
-        cluster: u64,
-        entry: &L2Entry,
-        buffer: &mut [u8],
-        start: usize,
-    ) -> Result<()> {
-        let standard = match entry {
-            L2Entry::Compressed(place) => {
-                let bytes = self.unpacker.read(&*layers.storage, *place)?;
-                buffer.copy_from_slice(&bytes[start..start + buffer.len()]);
-                return Ok(());
-            }
-            L2Entry::Standard(standard) => standard,
-        };
-        let unit_bytes = layers.geometry.unit_bytes();
-        let cluster_start = cluster << layers.geometry.cluster_bits;
-        let (mut rest, mut at) = (buffer, start);
-        while !rest.is_empty() {
-            // Neighbours that read from the same place are one read.
-            let first = (at / unit_bytes) as u32;
-            let unit = standard.unit(first);
-            let same = (first..layers.geometry.units())
-                .take_while(|index| standard.unit(*index) == unit)
-                .count();
-            let end = (first as usize + same) * unit_bytes;
-            let (here, after) = rest.split_at_mut(rest.len().min(end - at));
-            let length = here.len();
-            match (unit, standard.host) {
-                (Unit::Data, Some(host)) => layers.data().read_at(here, host.offset + at as u64)?,
-                (Unit::Zero | Unit::Data, _) => here.fill(0),
-                (Unit::Unallocated, _) => layers.read_backing(here, cluster_start + at as u64)?,
-            }
-            (rest, at) = (after, at + length);
-        }
-        Ok(())
     }
 }

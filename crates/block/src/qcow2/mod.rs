@@ -20,6 +20,7 @@ mod geometry;
 mod header;
 mod image;
 mod l2_table;
+mod read;
 mod refcount;
 
 pub use allocated::{Allocated, AllocatedRanges, Content};

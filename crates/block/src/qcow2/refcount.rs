@@ -20,9 +20,9 @@ const BLOCK_MASK: u64 = !0x1ff;
 /// Tables can point no further (`docs/interop/qcow2.rst`, "Cluster mapping": 64 PiB).
 const MAX_FILE_BYTES: u64 = 1 << 56;
 
-/// So many clusters behind the end of the file may have a count and are stepped over, as after
-/// `preallocation=metadata` and a lost tail. More of them are a way to make a file grow without end.
-const MAX_SKIPPED: u64 = 65536;
+/// So many bytes behind the end of the file may be counted and are stepped over, as when a writer was cut before the data
+/// followed. More of them are a way to make a file grow without end.
+const MAX_SKIPPED_BYTES: u64 = 256 << 20;
 
 /// The counts of an image's clusters.
 ///
@@ -92,10 +92,10 @@ impl Refcounts {
             free += 1;
             if self.count(cache, storage, first + free - 1)? != 0 {
                 self.skipped += free;
-                if self.skipped > MAX_SKIPPED {
+                if self.skipped << self.geometry.cluster_bits > MAX_SKIPPED_BYTES {
                     let place = first << self.geometry.cluster_bits;
                     let rule = format!(
-                        "more than {MAX_SKIPPED} clusters are in use past the end of the file"
+                        "more than {MAX_SKIPPED_BYTES} bytes are in use past the end of the file"
                     );
                     return Err(Corrupt::new("qcow2 refcounts", place, rule).into());
                 }

@@ -77,7 +77,9 @@ impl Lab {
     #[track_caller]
     pub(crate) fn qemu_io(&self, image: &str, commands: &[String]) {
         let mut command = Command::new(&self.qemu_io);
-        command.current_dir(&self.directory).args(["-f", "qcow2"]);
+        command
+            .current_dir(&self.directory)
+            .args(["-t", "unsafe", "-f", "qcow2"]);
         for argument in commands {
             command.args(["-c", argument]);
         }
