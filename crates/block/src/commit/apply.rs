@@ -128,7 +128,11 @@ pub(crate) fn apply(
             done += range.length;
             progress(Progress { done, total });
         }
-        resize(there > entry.new_length)?;
+        if there > entry.new_length {
+            // Were the shorter length durable before the data, the sector that it cuts would be neither old nor new.
+            syncs.file(file, "the image")?;
+            resize(true)?;
+        }
         syncs.file(file, "the image")?;
     }
     for (target, last) in targets.iter().zip(&last) {

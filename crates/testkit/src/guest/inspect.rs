@@ -7,19 +7,22 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cpio;
 use super::qemu::{Machine, escape};
-use super::recipe::{self, RELEASE};
+use super::root::FirstRoot;
 use crate::TempDir;
 
-const INIT: &str = include_str!("init.sh");
-
-/// Debian's packages that the guest is made of.
-const PACKAGES: &str = "linux-image-cloud-amd64,busybox-static,util-linux";
+/// What the guest is made of.
+const ROOT: FirstRoot = FirstRoot {
+    name: "inspect",
+    init: include_str!("init.sh"),
+    packages: "linux-image-cloud-amd64,busybox-static,util-linux",
+    modules: &MODULES,
+    files: &FILES,
+};
 
 /// Modules in the order in which they must be loaded; ext4 and the rest are built in.
 const MODULES: [&str; 19] = [
@@ -220,7 +223,7 @@ pub fn inspect_drives(drives: &[DriveFile]) -> io::Result<Vec<GuestDrive>> {
             drives.len()
         )));
     }
-    let artefact = artefact()?;
+    let artefact = ROOT.artefact()?;
     let directory = TempDir::new();
     let scratch = directory.join("scratch");
     let mut room = 64 << 20;
@@ -277,114 +280,6 @@ pub fn inspect_drives(drives: &[DriveFile]) -> io::Result<Vec<GuestDrive>> {
             outcome.console_tail()
         ))
     })
-}
-
-/// Kernel and first root, made when they are not in the cache.
-fn artefact() -> io::Result<PathBuf> {
-    let modules = MODULES.join(",");
-    let files = FILES.join(",");
-    recipe::cached(
-        "inspect",
-        &[RELEASE, PACKAGES, INIT, &modules, &files],
-        make,
-    )
-}
-
-fn make(directory: &Path) -> io::Result<()> {
-    let archive = directory.join("packages.tar");
-    let tree = directory.join("packages");
-    recipe::run(
-        Command::new("mmdebstrap")
-            .arg("--variant=extract")
-            .arg(format!("--include={PACKAGES}"))
-            .arg(RELEASE)
-            .arg(&archive),
-    )?;
-    fs::create_dir(&tree)?;
-    recipe::run(
-        Command::new("tar")
-            .args(["--no-same-owner", "--exclude=./dev", "-C"])
-            .arg(&tree)
-            .arg("-xf")
-            .arg(&archive),
-    )?;
-    let kernel = only_child(&tree.join("boot"), "vmlinuz-")?;
-    fs::copy(&kernel, directory.join("vmlinuz"))?;
-    fs::write(directory.join("initrd"), first_root(&tree)?)?;
-    fs::remove_file(&archive)?;
-    fs::remove_dir_all(&tree)
-}
-
-/// The first root as a cpio archive.
-fn first_root(tree: &Path) -> io::Result<Vec<u8>> {
-    let modules = only_child(&tree.join("lib/modules"), "")?.join("kernel");
-    let mut archive = Vec::new();
-    for directory in [
-        "bin",
-        "dev",
-        "lib",
-        "lib/x86_64-linux-gnu",
-        "lib64",
-        "mnt",
-        "modules",
-        "proc",
-        "sbin",
-        "sys",
-    ] {
-        cpio::append(&mut archive, directory, 0o040_755, b"");
-    }
-    for file in FILES {
-        // Debian moves directories under /usr one package at a time.
-        let mut source = [tree.join(file), tree.join("usr").join(file)]
-            .into_iter()
-            .find(|candidate| candidate.symlink_metadata().is_ok())
-            .ok_or_else(|| io::Error::other(format!("no package holds `{file}`")))?;
-        // A link to an absolute path (the loader is one) would lead out of the tree.
-        if let Ok(target) = fs::read_link(&source)
-            && target.is_absolute()
-        {
-            source = tree.join(target.strip_prefix("/").unwrap_or(&target));
-        }
-        cpio::append(&mut archive, file, 0o100_755, &fs::read(source)?);
-    }
-    let mut order = String::new();
-    for module in MODULES {
-        let source = modules.join(format!("{module}.ko"));
-        // One that is built into this kernel has no file.
-        if source.exists() {
-            let name = module.rsplit('/').next().unwrap_or(module);
-            order.push_str(name);
-            order.push('\n');
-            cpio::append(
-                &mut archive,
-                &format!("modules/{name}"),
-                0o100_644,
-                &fs::read(source)?,
-            );
-        }
-    }
-    cpio::append(&mut archive, "modules/order", 0o100_644, order.as_bytes());
-    cpio::append(&mut archive, "init", 0o100_755, INIT.as_bytes());
-    cpio::finish(&mut archive);
-    Ok(archive)
-}
-
-/// The one entry of a directory whose name begins with `prefix`.
-fn only_child(directory: &Path, prefix: &str) -> io::Result<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(prefix) {
-            found.push(entry.path());
-        }
-    }
-    match (found.pop(), found.is_empty()) {
-        (Some(path), true) => Ok(path),
-        _ => Err(io::Error::other(format!(
-            "{} does not hold one `{prefix}*`",
-            directory.display()
-        ))),
-    }
 }
 
 /// Reads the scratch disk.

@@ -7,10 +7,13 @@
 
 pub mod cloud;
 mod cpio;
+mod ext;
 mod inspect;
 mod qemu;
 pub(crate) mod recipe;
+mod root;
 
+pub use ext::{ExtDrive, WRITTEN_FILES, as_the_guest_tells, mount_ext_drives};
 pub use inspect::{DriveFile, Entry, GuestDrive, GuestView, Medium, View, inspect_drives};
 
 use crate::tools;

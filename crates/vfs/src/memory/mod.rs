@@ -309,13 +309,13 @@ impl Memory {
 
     /// Sets an access control list, which may leave nothing but permission bits.
     fn set_list(&mut self, number: u64, name: &[u8], value: &[u8]) -> Result<()> {
-        let list = AccessList::parse(value).map_err(|()| Error::InvalidAttribute)?;
         let now = self.now;
         let node = self.node_mut(number)?;
         let is_directory = matches!(node.body, Body::Directory { .. });
         if matches!(node.body, Body::SymbolicLink(_)) {
             return Err(Error::NotPossible("an access control list of a link"));
         }
+        let list = AccessList::parse(value).map_err(|()| Error::InvalidAttribute)?;
         if name == DEFAULT_LIST && !is_directory {
             return match list {
                 Some(_) => Err(Error::InvalidAttribute),

@@ -246,12 +246,11 @@ impl Generator {
 
     fn set_attribute(&mut self) -> Operation {
         let path = self.any();
-        if self.random.chance(25) {
-            let name = self.random.one(&LISTS).to_vec();
+        let name = self.attribute_name();
+        if LISTS.contains(&&name[..]) {
             let value = self.access_list();
             return Operation::SetAttribute { path, name, value };
         }
-        let name = self.attribute_name();
         if name == b"security.capability" {
             // The kernel takes what is a capability, and nothing else: revision 2 with the effective flag
             // (`include/uapi/linux/capability.h`, `struct vfs_cap_data`).
