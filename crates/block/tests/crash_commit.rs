@@ -41,6 +41,10 @@ fn a_cut_at_every_step_leaves_the_old_image_or_the_new_one() {
                 let what = format!("{}, step {at}, seed {seed}", scenario.name);
                 let mut random = Random(seed * 1000 + at as u64);
                 let cut = host.cut(at, (seed > 0).then_some(&mut random));
+                if at == host.steps() {
+                    // It would be refused as soon as a guest has run.
+                    assert_eq!(cut.file(REDO), None, "{what}: the redo file comes back");
+                }
                 let after = Host::new(cut);
                 after.recover().unwrap_or_else(|error| {
                     panic!("{what}: {error}: {:?}", std::error::Error::source(&error))
