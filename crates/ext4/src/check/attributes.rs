@@ -28,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) blocks: u64,
     /// With `system.data` in the inode, the length of the inline data.
     pub(super) inline_bytes: Option<u64>,
+    /// Whether there is what says how the inode is encrypted.
+    has_encryption: bool,
 }
 
 /// What stands in one place.
@@ -36,6 +38,7 @@ struct Entries {
     value_inodes: Vec<u32>,
     value_bytes: u64,
     inline_value: Option<u64>,
+    has_encryption: bool,
 }
 
 impl Audit<'_> {
@@ -52,6 +55,7 @@ impl Audit<'_> {
                     Ok(entries) => {
                         outcome.inline_bytes = entries.inline_value.map(|bytes| bytes + 60);
                         outcome.blocks += entries.value_bytes.div_ceil(cluster) * geometry.ratio;
+                        outcome.has_encryption = entries.has_encryption;
                         self.note_values(&entries);
                     }
                     Err(rule) => self.find_inode(inode.number, rule),
@@ -62,6 +66,15 @@ impl Audit<'_> {
             self.find_inode(inode.number, "it has inline data and no `system.data`");
         }
         let block = inode.attribute_block();
+        // What stands in a block is not looked at for this: it belongs to one inode alone and is rare.
+        if inode.is_encrypted()
+            && (geometry.incompatible & 0x1_0000 == 0 || (!outcome.has_encryption && block == 0))
+        {
+            self.find_inode(
+                inode.number,
+                "it is said to be encrypted, and nothing says how",
+            );
+        }
         if block != 0 {
             outcome.blocks += geometry.ratio + self.check_block_of_attributes(inode, block)?;
         }
@@ -173,6 +186,7 @@ fn entries(bytes: &[u8], first: usize, in_inode: bool) -> Result<Entries, &'stat
         if index == 0 || (in_inode && name_bytes == 0) {
             return Err("an attribute has no name");
         }
+        found.has_encryption |= index == 9 && name == b"c";
         if value_inode == 0 {
             let value = offset
                 .checked_add(size)
