@@ -3,11 +3,70 @@
 mod image_support;
 mod support;
 
+use std::fs;
 use std::process::Command;
 
 use christen_testkit::{TempDir, tools};
-use image_support::Tools;
-use support::{christen_in, fail, fail_somehow, items, member, succeed};
+use image_support::{Tools, disk, hash};
+use support::{christen_in, fail, fail_somehow, items, member, run, succeed};
+
+#[test]
+fn a_guest_is_listed_printed_and_told() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let directory = TempDir::new();
+    let image = directory.join("a.img");
+    tools.guest(&image, &["-t", "ext4", "-L", "root"]);
+    let before = hash(&image);
+    let text = |arguments: &str| {
+        let ended = succeed(&mut christen_in(&directory, arguments));
+        assert_eq!(ended.stderr, "", "{arguments}");
+        ended.text().to_owned()
+    };
+    assert_eq!(text("ls a.img"), "etc\nlost+found\nsrv\n");
+    assert_eq!(text("ls a.img /etc"), "group\nmtab\npasswd\n");
+    assert_eq!(text("ls a.img /etc/group"), "group\n");
+    assert_eq!(text("cat a.img /etc/group"), "root:x:0:\nadm:x:4:\n");
+    assert_eq!(
+        text("tree a.img /etc"),
+        "/etc/\n  group\n  mtab -> ../proc/mounts\n  passwd\n"
+    );
+    assert_eq!(
+        text("tree a.img --depth 1"),
+        "/\n  etc/\n  lost+found/\n  srv/\n"
+    );
+    let long = text("ls -l a.img /etc");
+    let links: Vec<_> = long.lines().filter(|line| line.starts_with('l')).collect();
+    assert_eq!(links.len(), 1, "{long}");
+    assert!(links[0].ends_with(" mtab -> ../proc/mounts"), "{long}");
+    let stat = text("stat a.img /etc/group");
+    assert!(stat.contains("size                  19 bytes\n"), "{stat}");
+    for command in [
+        "ls a.img /etc --json",
+        "tree a.img --json",
+        "stat a.img /etc/mtab --json",
+        "inspect a.img --json",
+        "xattr list a.img /etc --json",
+    ] {
+        let ended = succeed(&mut christen_in(&directory, command));
+        ended.json();
+        assert_eq!(ended.text().lines().count(), 1, "{command}");
+    }
+    fail(
+        &mut christen_in(&directory, "cat a.img /etc/none"),
+        1,
+        "error: cannot read `/etc/none` in whole disk (ext4) of `a.img`\n  no such file or directory\n",
+    );
+    fail(
+        &mut christen_in(&directory, "cat a.img /etc"),
+        1,
+        "error: cannot read `/etc` in whole disk (ext4) of `a.img`\n  is a directory\n",
+    );
+    fail_somehow(&mut christen_in(&directory, "cat a.img etc/group"), 2);
+    fail_somehow(&mut christen_in(&directory, "ls none.img"), 2);
+    assert_eq!(hash(&image), before);
+}
 
 #[test]
 fn inspect_tells_what_is_there() {
@@ -57,6 +116,104 @@ fn inspect_tells_what_is_there() {
             assert!(printed.contains(name), "{name}");
         }
     }
+}
+
+#[test]
+fn of_several_volumes_one_must_be_said() {
+    let (Some(tools), Some(sfdisk)) = (Tools::require(), tools::require("sfdisk")) else {
+        return;
+    };
+    let directory = TempDir::new();
+    let (boot, root) = (directory.join("boot"), directory.join("root"));
+    tools.filesystem(&boot, 8, &["-t", "ext2", "-L", "boot"]);
+    tools.guest(&root, &["-t", "ext4", "-L", "root"]);
+    for label in ["dos", "gpt"] {
+        disk(&directory.join("disk.img"), &sfdisk, &[&boot, &root], label);
+        let ended = fail_somehow(&mut christen_in(&directory, "ls disk.img"), 2);
+        let told = ended.stderr;
+        assert!(
+            told.starts_with("error: `disk.img` has more than one volume: say which\n  partition 1: ext2, 8.0 MiB, label `boot`, UUID "),
+            "{told}"
+        );
+        assert!(
+            told.ends_with("hint: say `--partition 1` or `--partition 2`\n"),
+            "{told}"
+        );
+        for option in ["--partition 2", "--volume root"] {
+            let ended = succeed(&mut christen_in(
+                &directory,
+                &format!("ls disk.img {option}"),
+            ));
+            assert_eq!(ended.text(), "etc\nlost+found\nsrv\n");
+        }
+        fail_somehow(&mut christen_in(&directory, "ls disk.img --partition 3"), 2);
+        fail_somehow(&mut christen_in(&directory, "ls disk.img --volume none"), 2);
+        fail_somehow(&mut christen_in(&directory, "ls disk.img --lv a/b"), 2);
+        let json = succeed(&mut christen_in(&directory, "inspect disk.img --json")).json();
+        assert_eq!(items(member(&json, "volumes")).len(), 2);
+        let shown = succeed(&mut christen_in(&directory, "inspect disk.img"));
+        assert!(shown.text().contains("\npartition 2\n"), "{}", shown.text());
+    }
+}
+
+#[test]
+fn names_cannot_play_with_a_terminal() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let directory = TempDir::new();
+    let image = directory.join("a.img");
+    tools.filesystem(&image, 16, &["-t", "ext4"]);
+    tools.debugfs(
+        &image,
+        "symlink link \u{1b}[2Jtarget\nmkdir \u{1b}[31mred\n",
+    );
+    for command in ["ls a.img", "ls -l a.img", "tree a.img", "stat a.img /link"] {
+        let ended = succeed(&mut christen_in(&directory, command));
+        assert!(!ended.text().contains('\u{1b}'), "{command}");
+        assert!(ended.text().contains("\\u{1b}["), "{command}");
+    }
+    let json = succeed(&mut christen_in(&directory, "ls a.img --json")).json();
+    let names: Vec<_> = items(&json)
+        .iter()
+        .map(|it| member(it, "name").as_str())
+        .collect();
+    assert!(names.contains(&Some("\u{1b}[31mred")), "{names:?}");
+}
+
+#[test]
+fn two_images_are_compared() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let directory = TempDir::new();
+    let (a, b) = (directory.join("a.img"), directory.join("b.img"));
+    tools.guest(&a, &["-t", "ext4"]);
+    fs::copy(&a, &b).expect("the directory is ours");
+    let same = run(&mut christen_in(&directory, "diff a.img b.img"));
+    assert_eq!((same.status, same.text(), &*same.stderr), (0, "", ""));
+    let other = support::put(&directory, "other", "root:x:0:\n");
+    tools.debugfs(
+        &b,
+        &format!(
+            "rm etc/group\nwrite {} etc/group\nrm etc/mtab\nmkdir new\nset_inode_field etc/passwd mode 0100600\n",
+            other.display()
+        ),
+    );
+    let differ = run(&mut christen_in(&directory, "diff a.img b.img"));
+    assert_eq!(
+        (differ.status, differ.text()),
+        (
+            1,
+            "~ /etc/group size 19 → 10, content\n\
+             - /etc/mtab link 0777 0:0 -> ../proc/mounts\n\
+             ~ /etc/passwd permissions 0644 → 0600\n\
+             + /new directory 0755 0:0\n"
+        )
+    );
+    let json = run(&mut christen_in(&directory, "diff a.img b.img --json"));
+    assert_eq!((json.status, items(&json.json()).len()), (1, 4));
+    fail_somehow(&mut christen_in(&directory, "diff a.img none.img"), 2);
 }
 
 #[test]

@@ -31,6 +31,14 @@ pub(crate) enum ImageFormat {
     Qcow2,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputKindArgument {
+    /// A copy in the same format, sparse, sharing blocks with the image where the host can do that
+    Copy,
+    /// A qcow2 image over the old one, which it needs from then on
+    Overlay,
+}
+
 /// Which volume of an image is meant.
 #[derive(Debug, Args, Clone, Default)]
 #[group(multiple = false)]
@@ -108,9 +116,9 @@ pub(crate) struct WriteArguments {
     #[arg(long, value_name = "NEW", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 
-    /// Format of the new image: raw is a copy, qcow2 an overlay over the image [default: as the image]
-    #[arg(long, value_enum, value_name = "FORMAT", requires = "output")]
-    pub(crate) output_format: Option<ImageFormat>,
+    /// What the new image is
+    #[arg(long, value_enum, value_name = "KIND", requires = "output", default_value_t = OutputKindArgument::Copy)]
+    pub(crate) output_kind: OutputKindArgument,
 
     /// Write back a journal that needs recovery, as part of the change
     #[arg(long)]

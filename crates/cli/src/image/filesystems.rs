@@ -1,13 +1,16 @@
 //! The filesystems that christen reads and writes, chosen by what stands in a volume.
 
-use christen_ext4 as ext4;
-use christen_instance::Value;
+use std::sync::Arc;
+
+use christen_block::BlockDevice;
+use christen_block::probe::VolumeKind;
+use christen_ext4::{self as ext4, Ext4, Journal};
+use christen_fat as fat;
 use christen_vfs::{FileSystem, Timestamp};
 
 use super::layout::Part;
-use super::show::size_text;
+use super::scratch::Scratch;
 use crate::failure::Failure;
-use crate::output;
 
 /// What a filesystem is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,127 +25,140 @@ pub(crate) enum Use {
     ChangeReplayed,
 }
 
-/// Opens the filesystem of a volume.
+impl Use {
+    fn changes(self) -> bool {
+        matches!(self, Self::Change | Self::ChangeReplayed)
+    }
+}
+
+/// The formats that have a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Ext4,
+    Fat,
+}
+
+impl Reader {
+    fn of(kind: VolumeKind) -> Option<Self> {
+        match kind {
+            VolumeKind::Ext2 | VolumeKind::Ext3 | VolumeKind::Ext4 => Some(Self::Ext4),
+            VolumeKind::Vfat => Some(Self::Fat),
+            _ => None,
+        }
+    }
+}
+
+/// Whether christen has a reader for a format.
+pub(crate) fn is_usable(kind: VolumeKind) -> bool {
+    Reader::of(kind).is_some()
+}
+
+/// The reader for a volume: what its first signature with one says.
+fn reader(part: &Part) -> Option<Reader> {
+    part.signatures.iter().find_map(|it| Reader::of(it.kind))
+}
+
+/// Why a filesystem cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// An ext2, ext3 or ext4 filesystem.
+    #[error(transparent)]
+    Ext4(#[from] ext4::Error),
+    /// A FAT volume.
+    #[error(transparent)]
+    Fat(#[from] christen_vfs::Error),
+    /// There is no reader for what stands in the volume.
+    #[error("christen has no reader for what is on it")]
+    NoReader,
+}
+
+/// Opens the filesystem of a volume. What changes is stamped with `now`.
 pub(crate) fn open(
     part: &Part,
     how: Use,
     now: Timestamp,
-) -> Result<Box<dyn FileSystem>, ext4::Error> {
-    let _ = (part, how, now);
-    let open = "reading and changing files";
-    Err(christen_vfs::Error::NotPossible(open).into())
+) -> Result<Box<dyn FileSystem>, OpenError> {
+    let device = Arc::clone(&part.device);
+    Ok(match reader(part).ok_or(OpenError::NoReader)? {
+        Reader::Ext4 => Box::new(open_ext4(device, how, now)?),
+        Reader::Fat => {
+            let access = if how.changes() {
+                fat::Access::ReadWrite
+            } else {
+                fat::Access::ReadOnly
+            };
+            let mut volume = fat::Volume::open(device, access)?;
+            volume.set_now(now);
+            Box::new(volume)
+        }
+    })
+}
+
+fn open_ext4(device: Arc<dyn BlockDevice>, how: Use, now: Timestamp) -> Result<Ext4, ext4::Error> {
+    let replayed = matches!(how, Use::ReadReplayed | Use::ChangeReplayed);
+    let needs_replay = replayed && ext4::Summary::read(&device)?.needs_recovery;
+    // A replay writes: into memory if the filesystem is only read.
+    let device = match how {
+        Use::ReadReplayed if needs_replay => Arc::new(Scratch::new(device)),
+        _ => device,
+    };
+    let options = ext4::OpenOptions {
+        access: if how.changes() || needs_replay {
+            ext4::Access::Write
+        } else {
+            ext4::Access::Read
+        },
+        journal: if replayed {
+            Journal::Replay
+        } else {
+            Journal::Refuse
+        },
+        now,
+        generation_seed: generation_seed(now),
+    };
+    Ext4::open(device, &options)
+}
+
+/// The same moment gives the same generation numbers, and so the same bytes.
+fn generation_seed(now: Timestamp) -> u64 {
+    now.seconds
+        .unsigned_abs()
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(now.nanoseconds.into())
 }
 
 /// Whether the filesystem of a volume has a journal that was not written back.
 pub(crate) fn needs_recovery(part: &Part) -> bool {
-    ext4::Summary::read(&part.device).is_ok_and(|it| it.needs_recovery)
+    reader(part) == Some(Reader::Ext4)
+        && ext4::Summary::read(&part.device).is_ok_and(|it| it.needs_recovery)
 }
 
 /// Adds to a failure why a filesystem cannot be opened, and what the user can do.
-pub(crate) fn refused(failure: Failure, error: &ext4::Error) -> Failure {
+pub(crate) fn refused(failure: Failure, error: &OpenError) -> Failure {
     let failure = failure.because(error);
     match error {
-        ext4::Error::UncleanJournal => {
+        OpenError::Ext4(ext4::Error::UncleanJournal) => {
             failure.hint("boot the guest and shut it down cleanly, or pass `--replay-journal`")
         }
-        ext4::Error::HasErrors | ext4::Error::NotUnmounted => {
+        OpenError::Ext4(ext4::Error::HasErrors | ext4::Error::NotUnmounted) => {
             failure.hint("run `e2fsck` in the guest or on a loop device first")
         }
+        OpenError::NoReader => failure.hint("`christen inspect` tells what is on each volume"),
         _ => failure,
     }
 }
 
-/// What a filesystem says of itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Summary {
-    ext: ext4::Summary,
-}
-
-/// Asks a volume what it says of itself; the words say why it cannot be read.
-pub(crate) fn summary(part: &Part) -> Result<Summary, String> {
-    ext4::Summary::read(&part.device)
-        .map(|ext| Summary { ext })
-        .map_err(|error| error.to_string())
-}
-
-impl Summary {
-    /// The state in a few words.
-    fn state(&self) -> &'static str {
-        if self.ext.has_errors {
-            "errors were found in it"
-        } else if self.ext.needs_recovery {
-            "needs recovery: its journal was not written back"
-        } else if !self.ext.is_unmounted {
-            "not unmounted"
-        } else if self.ext.has_orphans {
-            "clean, with files that wait for being removed"
-        } else {
-            "clean"
-        }
-    }
-
-    /// The state as one word for programs.
-    fn state_word(&self) -> &'static str {
-        if self.ext.has_errors {
-            "errors"
-        } else if self.ext.needs_recovery {
-            "needs-recovery"
-        } else if !self.ext.is_unmounted {
-            "not-unmounted"
-        } else {
-            "clean"
-        }
-    }
-
-    fn bytes(&self, blocks: u64) -> u64 {
-        blocks.saturating_mul(self.ext.block_bytes.into())
-    }
-
-    fn features(&self) -> impl Iterator<Item = &'static str> {
-        self.ext.features.iter().map(ext4::Feature::name)
-    }
-
-    /// What is shown, name by name.
-    pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
-        let ext = &self.ext;
-        let of = |free, all| format!("{} of {}", size_text(free), size_text(all));
-        vec![
-            ("state", self.state().to_owned()),
-            (
-                "free",
-                of(self.bytes(ext.free_blocks), self.bytes(ext.blocks)),
-            ),
-            (
-                "inodes free",
-                format!("{} of {}", ext.free_inodes, ext.inodes),
-            ),
-            ("block size", format!("{} bytes", ext.block_bytes)),
-            ("features", self.features().collect::<Vec<_>>().join(" ")),
-        ]
-    }
-
-    /// The same for programs.
-    pub(crate) fn value(&self) -> Value {
-        let ext = &self.ext;
-        output::object([
-            ("state", self.state_word().into()),
-            ("needs_recovery", ext.needs_recovery.into()),
-            ("has_errors", ext.has_errors.into()),
-            ("has_orphans", ext.has_orphans.into()),
-            ("block_bytes", output::number(ext.block_bytes.into())),
-            ("inode_bytes", output::number(ext.inode_bytes.into())),
-            ("size_bytes", output::number(self.bytes(ext.blocks))),
-            ("free_bytes", output::number(self.bytes(ext.free_blocks))),
-            (
-                "reserved_bytes",
-                output::number(self.bytes(ext.reserved_blocks)),
-            ),
-            ("inodes", output::number(ext.inodes.into())),
-            ("free_inodes", output::number(ext.free_inodes.into())),
-            (
-                "features",
-                Value::Array(self.features().map(Value::from).collect()),
-            ),
-        ])
+/// What a filesystem says of itself; the words say why it cannot be read.
+pub(crate) fn summary(part: &Part) -> Result<super::summary::Summary, String> {
+    use super::summary::Summary;
+    match reader(part) {
+        Some(Reader::Ext4) => ext4::Summary::read(&part.device)
+            .map(Summary::Ext4)
+            .map_err(|error| error.to_string()),
+        Some(Reader::Fat) => fat::Volume::open(Arc::clone(&part.device), fat::Access::ReadOnly)
+            .and_then(|mut volume| volume.statistics())
+            .map(Summary::Other)
+            .map_err(|error| error.to_string()),
+        None => Err(OpenError::NoReader.to_string()),
     }
 }

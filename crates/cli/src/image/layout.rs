@@ -7,6 +7,7 @@ use christen_block::partition::{self, Role, Table, TableKind};
 use christen_block::probe::{self, VolumeKind};
 use christen_block::{BlockDevice, Error, Result};
 
+use super::filesystems::is_usable;
 use super::volumes::{Place, Volume};
 
 /// A part of a disk.
@@ -38,11 +39,6 @@ impl Layout {
     pub(crate) fn volumes(&self) -> Vec<Volume> {
         self.parts.iter().map(|part| part.volume.clone()).collect()
     }
-}
-
-/// Whether christen has a reader for a format.
-fn is_usable(kind: VolumeKind) -> bool {
-    matches!(kind, VolumeKind::Ext2 | VolumeKind::Ext3 | VolumeKind::Ext4)
 }
 
 /// Reads the table of a disk and the first bytes of each part.

@@ -13,13 +13,10 @@ pub(crate) mod operation;
 pub(crate) mod owner;
 pub(crate) mod place;
 pub(crate) mod record;
-#[allow(
-    dead_code,
-    reason = "reading with the journal replayed comes with the filesystem"
-)]
 pub(crate) mod scratch;
 pub(crate) mod script;
 pub(crate) mod show;
+pub(crate) mod summary;
 pub(crate) mod text;
 pub(crate) mod touched;
 pub(crate) mod values;

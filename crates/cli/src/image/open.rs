@@ -8,7 +8,7 @@ use std::sync::Arc;
 use christen_block::commit::recover::Recovered;
 use christen_block::probe::{self, IMAGE_PROBE_BYTES};
 use christen_block::{
-    BlockDevice, Changes, Committed, Format, Image, OpenOptions, Purpose, StatedFormat,
+    BlockDevice, Changes, Committed, Format, Image, OpenOptions, OutputKind, Purpose, StatedFormat,
 };
 use christen_instance::Value;
 use christen_vfs::{Error, FileSystem, GuestPath, Timestamp};
@@ -19,7 +19,8 @@ use super::text::shown;
 use super::volumes::{self, Volume};
 use super::{failures, show};
 use crate::args::image::{
-    ImageFormat, ReadArguments, ReadVolumeArguments, VolumeArguments, WriteArguments,
+    ImageFormat, OutputKindArgument, ReadArguments, ReadVolumeArguments, VolumeArguments,
+    WriteArguments,
 };
 use crate::failure::Failure;
 use crate::output;
@@ -256,7 +257,10 @@ pub(crate) fn staged(arguments: &WriteArguments, now: Timestamp) -> Result<Stage
         None => Purpose::Change,
         Some(new) => Purpose::Output {
             path: new.clone(),
-            format: arguments.output_format.map_or(format, ImageFormat::format),
+            kind: match arguments.output_kind {
+                OutputKindArgument::Copy => OutputKind::Copy,
+                OutputKindArgument::Overlay => OutputKind::Overlay,
+            },
         },
     };
     let options = OpenOptions {

@@ -30,11 +30,11 @@ pub(crate) fn run(arguments: &WriteArguments, steps: &[Step]) -> Outcome {
     let mut written = staged.filesystem()?;
     let record = stage(&mut *written, steps, now, &staged)?;
     let checked = read_back(&record, &mut *written, &staged)?;
+    drop(written);
     if arguments.dry_run {
         drop(busy);
         return tell_the_change(arguments, &record, staged, &checked);
     }
-    drop(written);
     let volume = staged.volume().short();
     let committed = staged.commit()?;
     drop(busy);

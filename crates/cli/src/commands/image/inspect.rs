@@ -8,10 +8,11 @@ use christen_instance::Value;
 
 use crate::args::image::InspectArguments;
 use crate::failure::Outcome;
-use crate::image::filesystems::{self, Summary};
+use crate::image::filesystems;
 use crate::image::layout::{self, Part};
 use crate::image::open::{self, Disk};
 use crate::image::show;
+use crate::image::summary::Summary;
 use crate::image::text::shown;
 use crate::image::volumes::Place;
 use crate::output;
