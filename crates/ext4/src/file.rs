@@ -6,7 +6,7 @@ use christen_vfs as vfs;
 
 use crate::error::{Error, Result};
 use crate::feature::Feature;
-use crate::inode::{FLAG_EXTENTS, FLAG_INLINE_DATA, FLAG_VERITY, Inode};
+use crate::inode::{FLAG_EA_INODE, FLAG_EXTENTS, FLAG_INLINE_DATA, FLAG_VERITY, Inode};
 use crate::mapping::RunKind;
 use crate::number::BlockNumber;
 use crate::volume::Volume;
@@ -176,6 +176,7 @@ impl Volume {
         };
         self.superblock.has(Feature::InlineData)
             && inode.is_file()
+            && !inode.has_flag(FLAG_EA_INODE)
             && inode.size() == 0
             && inode.sectors(&self.superblock) == attributes
     }

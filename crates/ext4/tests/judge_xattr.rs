@@ -20,7 +20,12 @@ use christen_vfs::{Error, FileId, FileSystem as _, NewFile, NewKind, Timestamp};
 type Attributes = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
 
 /// Options of mke2fs and the size of a block.
-const KINDS: [(&[&str], u32); 5] = [
+const KINDS: [(&[&str], u32); 7] = [
+    (&["-t", "ext4", "-O", "ea_inode"], 1024),
+    (
+        &["-t", "ext4", "-O", "ea_inode,^metadata_csum", "-I", "128"],
+        4096,
+    ),
     (&["-t", "ext4"], 4096),
     (&["-t", "ext4", "-O", "64bit,metadata_csum"], 1024),
     (&["-t", "ext3", "-I", "128"], 1024),
@@ -39,6 +44,10 @@ fn have_tools() -> bool {
         return false;
     }
     tools_are_there
+}
+
+fn has_value_inodes(kind: (&[&str], u32)) -> bool {
+    kind.0.iter().any(|option| option.contains("ea_inode"))
 }
 
 fn create_image(directory: &TempDir, kind: (&[&str], u32)) -> PathBuf {
@@ -253,6 +262,12 @@ fn attributes_of_the_kernel_are_read() {
         let image = create_image(&directory, kind);
         let mounted = Mount::new(&image);
         mounted.shell(ATTRIBUTES);
+        if has_value_inodes(kind) {
+            // Both have the value in the same inode.
+            mounted.shell(
+                "for n in 1 2; do setfattr -n user.large -v $(head -c 30000 /dev/zero | tr '\\0' z) f$n; done",
+            );
+        }
         let theirs = mounted.attributes();
         drop(mounted);
         assert!(theirs.len() > 14, "{kind:?}: {theirs:?}");
@@ -274,6 +289,7 @@ fn attributes_of_ours_are_those_of_the_kernel() {
         // The kernel lets inodes share blocks with the same attributes: ours must leave them to the others.
         let mounted = Mount::new(&image);
         mounted.shell(ATTRIBUTES);
+        // Values in inodes are left out: Linux 6.18 counts a reference for each file that shares the block, where e2fsck wants one for the block.
         mounted.shell(
             "for n in 1 2 3 4 5 6 7 8; do echo > shared$n; \
              setfattr -n user.large -v $(head -c 400 /dev/zero | tr '\\0' y) shared$n; done",
@@ -302,7 +318,11 @@ fn attributes_of_ours_are_those_of_the_kernel() {
                 }
                 continue;
             }
-            let longest = if random.below(4) == 0 { 1200 } else { 40 };
+            let longest = match random.below(4) {
+                0 if has_value_inodes(kind) => 9000,
+                0 => 1200,
+                _ => 40,
+            };
             let value = vec![step as u8; random.below(longest) as usize];
             match ours.filesystem.set_attribute(file, name.as_bytes(), &value) {
                 Ok(()) => {
@@ -320,7 +340,10 @@ fn attributes_of_ours_are_those_of_the_kernel() {
         }
         ours.finish(&image);
         check(&image, &format!("{kind:?}"));
-        assert!(kind.1 == 4096 || refused > 0, "{kind:?}");
+        assert!(
+            kind.1 == 4096 || has_value_inodes(kind) || refused > 0,
+            "{kind:?}"
+        );
 
         expected.retain(|_, attributes| !attributes.is_empty());
         let mounted = Mount::new(&image);

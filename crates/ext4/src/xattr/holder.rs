@@ -257,6 +257,24 @@ pub fn release(store: &mut dyn AttributeStore, holder: &Holder) -> Result<()> {
     Ok(())
 }
 
+/// Returns how many blocks the file's values in inodes of their own take, each counted by the length of the value. They count in the file's own
+/// `i_blocks` (`fs/ext4/xattr.c`, `ext4_xattr_inode_alloc_quota`).
+///
+/// # Errors
+///
+/// [`Error::Io`] and [`Error::Corrupt`].
+pub fn blocks_outside(store: &mut dyn AttributeStore, holder: &Holder) -> Result<u64> {
+    let block_bytes = store.block_bytes() as u64;
+    let loaded = Loaded::read(store, holder)?;
+    Ok(loaded
+        .all()
+        .map(|attribute| match attribute.value {
+            Value::Inode { size_bytes, .. } => u64::from(size_bytes).div_ceil(block_bytes),
+            Value::Here(_) => 0,
+        })
+        .sum())
+}
+
 /// A block of attributes with its number and its bytes.
 struct Outer {
     number: u64,

@@ -13,6 +13,7 @@
 //! | `acl` | access control lists |
 //! | `holder` | what is done to the attributes of a file |
 //! | `store` | what that needs of the volume |
+//! | `value_inode` | inodes that hold values |
 //! | `volume` | what the filesystem calls |
 
 mod acl;
@@ -24,14 +25,15 @@ pub mod region;
 mod store;
 #[cfg(test)]
 mod tests;
+mod value_inode;
 mod volume;
 
 pub use acl::{AccessList, InvalidList};
 pub use block::AttributeBlock;
 pub use entry::{Attribute, Value};
 pub use holder::{
-    Change, File, Holder, Inheritance, begin, get, inherit, names, release, remove, set,
-    set_permissions,
+    Change, File, Holder, Inheritance, begin, blocks_outside, get, inherit, names, release, remove,
+    set, set_permissions,
 };
 pub use name::AttributeName;
 pub use store::AttributeStore;

@@ -4,6 +4,7 @@ use christen_vfs::{self as vfs, Kind};
 
 use super::holder::{self, File, Holder, Inheritance};
 use super::store::AttributeStore;
+use super::value_inode::Owner;
 use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::inode::{Inode, MODE_DIRECTORY, MODE_FILE, MODE_KIND, MODE_LINK, Time};
@@ -42,6 +43,7 @@ impl Volume {
             kind: kind(inode),
             permissions: inode.mode() & PERMISSIONS,
         };
+        let before = self.attribute_blocks(inode)?;
         let (mut store, holder) = open(self, inode);
         let change = holder::set(&mut store, &holder, file, name, value)?;
         if change.is_none() {
@@ -51,7 +53,7 @@ impl Volume {
             inode.set_mode(inode.mode() & !PERMISSIONS | permissions);
         }
         if let Some(new) = change.holder {
-            close(self, inode, &holder, &new)?;
+            self.close(inode, before, &new)?;
             self.superblock.add_ext_attr();
         }
         inode.set_time(Time::Changed, self.now);
@@ -64,18 +66,20 @@ impl Volume {
     ///
     /// [`vfs::Error::NotFound`].
     pub(crate) fn remove_attribute(&mut self, inode: &mut Inode, name: &[u8]) -> Result<()> {
+        let before = self.attribute_blocks(inode)?;
         let (mut store, holder) = open(self, inode);
         let new = holder::remove(&mut store, &holder, name)?;
-        close(self, inode, &holder, &new)?;
+        self.close(inode, before, &new)?;
         inode.set_time(Time::Changed, self.now);
         Ok(())
     }
 
     /// Sets the permission bits, and makes the access control list follow them. No time changes, and the inode is not written yet.
     pub(crate) fn set_permissions(&mut self, inode: &mut Inode, permissions: u16) -> Result<()> {
+        let before = self.attribute_blocks(inode)?;
         let (mut store, holder) = open(self, inode);
         if let Some(new) = holder::set_permissions(&mut store, &holder, permissions)? {
-            close(self, inode, &holder, &new)?;
+            self.close(inode, before, &new)?;
         }
         inode.set_mode(inode.mode() & !PERMISSIONS | permissions & PERMISSIONS);
         Ok(())
@@ -106,14 +110,16 @@ impl Volume {
         if inherited.attributes.is_empty() {
             return Ok(());
         }
+        let before = self.attribute_blocks(inode)?;
         let (mut store, holder) = open(self, inode);
         let new = holder::begin(&mut store, &holder, inherited)?;
         self.superblock.add_ext_attr();
-        close(self, inode, &holder, &new)
+        self.close(inode, before, &new)
     }
 
     /// Lets go of all that a file's attributes hold outside of its inode, before the inode is freed.
     pub(crate) fn release_attributes(&mut self, inode: &mut Inode) -> Result<()> {
+        let before = self.attribute_blocks(inode)?;
         let (mut store, holder) = open(self, inode);
         holder::release(&mut store, &holder)?;
         let none = Holder {
@@ -121,14 +127,54 @@ impl Volume {
             block: 0,
             ..holder
         };
-        close(self, inode, &holder, &none)
+        self.close(inode, before, &none)
+    }
+
+    /// Returns how many blocks an inode counts for its attributes in `i_blocks`: one that is shared counts with each inode that has it, and
+    /// with `ea_inode` the values in inodes count with the one whose they are (`e2fsck/pass1.c`, `check_blocks`).
+    fn attribute_blocks(&mut self, inode: &Inode) -> Result<u64> {
+        let has_value_inodes = self.superblock.has(Feature::EaInode);
+        let (mut store, holder) = open(self, inode);
+        let own = u64::from(holder.block != 0);
+        if has_value_inodes {
+            Ok(own + holder::blocks_outside(&mut store, &holder)?)
+        } else {
+            Ok(own)
+        }
+    }
+
+    /// Puts the attributes' part back into an inode that counted so many blocks for it, and counts anew.
+    fn close(&mut self, inode: &mut Inode, before: u64, new: &Holder) -> Result<()> {
+        if inode.extra_bytes() != 0 {
+            inode.attribute_area_mut().copy_from_slice(&new.region);
+        }
+        inode.set_attribute_block((new.block != 0).then_some(BlockNumber(new.block)));
+        let after = self.attribute_blocks(inode)?;
+        if before == after {
+            return Ok(());
+        }
+        let block_sectors = u64::from(self.superblock.block_bytes() / 512);
+        let sectors = (inode.sectors(&self.superblock) + after * block_sectors)
+            .checked_sub(before * block_sectors)
+            .ok_or_else(|| {
+                Error::corrupt(
+                    "inode",
+                    u64::from(inode.number.0),
+                    "its extended attributes have blocks that `i_blocks` does not count",
+                )
+            })?;
+        if inode.set_sectors(&self.superblock, sectors) {
+            Ok(())
+        } else {
+            Err(vfs::Error::FileTooLarge.into())
+        }
     }
 }
 
 /// The volume, for the attributes of one inode.
 struct InodeStore<'a> {
     volume: &'a mut Volume,
-    inode: InodeNumber,
+    owner: Owner,
 }
 
 /// Takes the attributes' part out of an inode.
@@ -145,42 +191,13 @@ fn open<'a>(volume: &'a mut Volume, inode: &Inode) -> (InodeStore<'a>, Holder) {
             .attribute_block(&volume.superblock)
             .map_or(0, |block| block.0),
     };
-    let store = InodeStore {
-        volume,
+    let owner = Owner {
         inode: inode.number,
+        uid: inode.uid(),
+        gid: inode.gid(),
     };
+    let store = InodeStore { volume, owner };
     (store, holder)
-}
-
-/// Puts the attributes' part back into an inode, and counts the block that came or went.
-fn close(volume: &mut Volume, inode: &mut Inode, old: &Holder, new: &Holder) -> Result<()> {
-    if inode.extra_bytes() != 0 {
-        inode.attribute_area_mut().copy_from_slice(&new.region);
-    }
-    if old.block == new.block {
-        return Ok(());
-    }
-    inode.set_attribute_block((new.block != 0).then_some(BlockNumber(new.block)));
-    // A shared block is counted by each inode that has it (`e2fsck/pass1.c`, `check_blocks`).
-    let block_sectors = u64::from(volume.superblock.block_bytes() / 512);
-    let sectors = inode.sectors(&volume.superblock);
-    let sum = match (old.block, new.block) {
-        (0, _) => sectors.checked_add(block_sectors),
-        (_, 0) => sectors.checked_sub(block_sectors),
-        _ => Some(sectors),
-    };
-    let sum = sum.ok_or_else(|| {
-        Error::corrupt(
-            "inode",
-            u64::from(inode.number.0),
-            "its extended attributes have a block that `i_blocks` does not count",
-        )
-    })?;
-    if inode.set_sectors(&volume.superblock, sum) {
-        Ok(())
-    } else {
-        Err(vfs::Error::FileTooLarge.into())
-    }
 }
 
 /// What an inode is; of what is neither file, directory nor link, only that.
@@ -217,7 +234,7 @@ impl AttributeStore for InodeStore<'_> {
         // `fs/ext4/balloc.c`, `ext4_inode_to_goal_block`: in the group of the inode.
         let superblock = &self.volume.superblock;
         let goal = superblock
-            .group_of_inode(self.inode)
+            .group_of_inode(self.owner.inode)
             .map_or(BlockNumber(0), |(group, _)| superblock.group_start(group));
         let (block, _) = self.volume.allocate_blocks(goal, 1)?;
         Ok(block.0)
@@ -228,25 +245,20 @@ impl AttributeStore for InodeStore<'_> {
     }
 
     fn read_value(&mut self, inode: u32, size_bytes: u32) -> vfs::Result<Vec<u8>> {
-        let _ = (inode, size_bytes);
-        Err(not_handled())
+        let number = InodeNumber(inode);
+        Ok(self.volume.read_attribute_value(number, size_bytes)?)
     }
 
     fn retain_value(&mut self, inode: u32) -> vfs::Result<()> {
-        let _ = inode;
-        Err(not_handled())
+        Ok(self.volume.retain_value_inode(InodeNumber(inode))?)
     }
 
     fn release_value(&mut self, inode: u32) -> vfs::Result<()> {
-        let _ = inode;
-        Err(not_handled())
+        Ok(self.volume.release_value_inode(InodeNumber(inode))?)
     }
 
-    fn store_value(&mut self, _: &[u8]) -> vfs::Result<Option<(u32, u32)>> {
-        Ok(None)
+    fn store_value(&mut self, value: &[u8]) -> vfs::Result<Option<(u32, u32)>> {
+        let made = self.volume.create_value_inode(self.owner, value)?;
+        Ok(made.map(|(inode, hash)| (inode.0, hash)))
     }
-}
-
-fn not_handled() -> vfs::Error {
-    Error::unsupported("values of extended attributes in inodes (feature `ea_inode`) are").into()
 }
