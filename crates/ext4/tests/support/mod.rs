@@ -71,6 +71,11 @@ impl Image {
         path
     }
 
+    /// Takes the file anew, after a tool has changed it.
+    pub(crate) fn load(self) -> Self {
+        Self::read(self.name, self.directory)
+    }
+
     /// Lets e2fsck judge.
     #[track_caller]
     pub(crate) fn check(&self, what: &str) -> PathBuf {
