@@ -9,12 +9,14 @@ pub mod cloud;
 mod cpio;
 mod ext;
 mod inspect;
+mod lvm;
 mod qemu;
 pub(crate) mod recipe;
 mod root;
 
 pub use ext::{ExtDrive, WRITTEN_FILES, as_the_guest_tells, mount_ext_drives};
 pub use inspect::{DriveFile, Entry, GuestDrive, GuestView, Medium, View, inspect_drives};
+pub use lvm::run_with_lvm;
 
 use crate::tools;
 
