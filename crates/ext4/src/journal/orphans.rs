@@ -10,6 +10,9 @@ use crate::mapping::RunKind;
 use crate::number::{BlockNumber, InodeNumber};
 use crate::volume::Volume;
 
+/// The longest orphan file that is read; recent Linux takes 8 MiB (`fs/ext4/orphan.c`, `ext4_init_orphan_info`).
+const FILE_BYTES: u64 = 64 << 20;
+
 impl Volume {
     /// Deletes the orphans that have no name and cuts those that have one to their length: those of the list, which begins in the
     /// superblock and goes on in `i_dtime`, and those of the orphan file (`fs/ext4/orphan.c`, `ext4_orphan_cleanup`). Returns how many they were.
@@ -50,6 +53,12 @@ impl Volume {
         }
         let number = InodeNumber(self.superblock.raw.s_orphan_file_inum.get());
         let file = self.read_inode(number)?;
+        if file.size() > FILE_BYTES {
+            return Err(Error::unsupported(format!(
+                "an orphan file of {} bytes is",
+                file.size()
+            )));
+        }
         let blocks = file.size() / u64::from(self.superblock.block_bytes());
         let blocks = u32::try_from(blocks)
             .ok()

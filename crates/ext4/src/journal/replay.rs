@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// The most different blocks whose revocation is kept in mind; a journal of 1 GiB that the kernel wrote has far fewer.
 const REVOKED_BLOCKS: usize = 1 << 21;
 
+/// The most blocks that mke2fs gives a journal (`misc/util.c`, `figure_journal_size`).
+const MOST_BLOCKS: u32 = 10_240_000;
+
 /// The filesystem that a journal belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
@@ -115,6 +118,11 @@ impl<'a> Journal<'a> {
                     geometry.journal_blocks, geometry.blocks
                 ),
             ));
+        }
+        if geometry.journal_blocks > MOST_BLOCKS {
+            return Err(Error::unsupported(format!(
+                "a journal of more than {MOST_BLOCKS} blocks is"
+            )));
         }
         let place = locate(0)?;
         check_place(place, &geometry, 0)?;

@@ -262,6 +262,23 @@ fn descriptors_without_an_end_are_no_transaction() {
 }
 
 #[test]
+fn a_journal_is_no_longer_than_its_filesystem_or_any_that_is_made() {
+    let device = MemoryDevice::new(vec![0; BLOCK_BYTES]);
+    let open = |journal_blocks, blocks| {
+        let geometry = Geometry {
+            block_bytes: BLOCK_BYTES as u32,
+            blocks,
+            journal_blocks,
+        };
+        Journal::open(&device, geometry, &mut |_| Ok(PLACE)).map(|_| ())
+    };
+    assert!(matches!(open(0, 10), Err(Error::Corrupt(_))));
+    assert!(matches!(open(11, 10), Err(Error::Corrupt(_))));
+    let large = open(10_240_001, 1 << 32);
+    assert!(matches!(large, Err(Error::Unsupported(_))));
+}
+
+#[test]
 fn fast_commits_are_refused() {
     let log = |sequence: u32| {
         let blocks = 1400_u32;
