@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use christen_block::{
     BlockDevice, Error, Format, Image, OpenOptions, OutputKind, Purpose, StatedFormat,
@@ -82,8 +84,27 @@ impl Lab {
         }
     }
 
-    fn open(&self, name: &str, format: Format, purpose: Purpose) -> christen_block::Result<Image> {
+    fn try_open(
+        &self,
+        name: &str,
+        format: Format,
+        purpose: Purpose,
+    ) -> christen_block::Result<Image> {
         Image::open(&self.path(name), &self.options(format, purpose))
+    }
+
+    /// Opens an image that nobody has open. Another test that starts a program holds a copy of every descriptor for a moment, and
+    /// with it the lock of an image that has just been closed.
+    fn open(&self, name: &str, format: Format, purpose: Purpose) -> christen_block::Result<Image> {
+        let limit = Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.try_open(name, format, purpose.clone()) {
+                Err(Error::InUse { .. }) if Instant::now() < limit => {
+                    thread::sleep(Duration::from_millis(2));
+                }
+                result => return result,
+            }
+        }
     }
 }
 
@@ -116,7 +137,12 @@ fn an_image_that_qemu_has_open_is_refused_and_the_reverse() {
     for format in [Format::Raw, Format::Qcow2] {
         let name = format.name();
         assert!(lab.qemu_img(&format!("create -q -f {name} {name} 8M")));
-        let in_use = |purpose| matches!(lab.open(name, format, purpose), Err(Error::InUse { .. }));
+        let in_use = |purpose| {
+            matches!(
+                lab.try_open(name, format, purpose),
+                Err(Error::InUse { .. })
+            )
+        };
 
         let writer = lab.hold(&["-f", name, name]);
         assert!(in_use(Purpose::Change), "{name}: QEMU writes");
@@ -138,9 +164,17 @@ fn an_image_that_qemu_has_open_is_refused_and_the_reverse() {
         drop(ours);
         let ours = lab.open(name, format, READ).unwrap();
         assert!(!lab.qemu_io(&write), "{name}: we read it");
-        assert!(lab.qemu_io(&read), "{name}: we read it");
+        let limit = Instant::now() + Duration::from_secs(10);
+        while !lab.qemu_io(&read) {
+            assert!(Instant::now() < limit, "{name}: we read it");
+        }
         drop(ours);
-        assert!(lab.qemu_io(&write), "{name}: we have closed it");
+        // That nobody holds the lock any more, not even for a moment.
+        drop(lab.open(name, format, Purpose::Change).unwrap());
+        let limit = Instant::now() + Duration::from_secs(10);
+        while !lab.qemu_io(&write) {
+            assert!(Instant::now() < limit, "{name}: we have closed it");
+        }
     }
 }
 
@@ -160,8 +194,7 @@ fn compare(lab: &Lab, make: &[&str]) {
     }
     assert!(lab.qemu_img("check -q top"));
     assert!(lab.qemu_img("compare -q top twin.raw"));
-    let probe = lab.options(Format::Qcow2, READ);
-    let image = Image::open(&lab.path("top"), &probe).unwrap();
+    let image = lab.open("top", Format::Qcow2, READ).unwrap();
     let mut ours = vec![0; image.disk().length() as usize];
     image.disk().read_at(&mut ours, 0).unwrap();
     assert!(ours == fs::read(lab.path("twin.raw")).unwrap());
@@ -240,4 +273,46 @@ fn what_an_image_names_is_opened_only_where_that_is_allowed() {
     assert!(lab.qemu_img("rebase -u -b loop -F qcow2 loop"));
     let result = open("loop", &[lab.directory.path()]);
     assert!(matches!(result, Err(Error::Unsupported(_))), "{result:?}");
+}
+
+#[test]
+fn an_export_is_changed_with_a_redo_file_elsewhere() {
+    let Some(lab) = Lab::new() else { return };
+    let Some(qemu_nbd) = tools::require("qemu-nbd") else {
+        return;
+    };
+    assert!(lab.qemu_img("create -q -f vmdk disk.vmdk 8M"));
+    assert!(lab.qemu_img("create -q -f raw twin.raw 8M"));
+    let socket = lab.path("socket");
+    let mut server = Command::new(qemu_nbd)
+        .args(["--persistent", "--format", "vmdk", "--socket"])
+        .arg(&socket)
+        .arg(lab.path("disk.vmdk"))
+        .spawn()
+        .unwrap();
+    let uri = format!("nbd+unix:///?socket={}", socket.display());
+    let mut options = lab.options(Format::Raw, Purpose::Change);
+    let limit = Instant::now() + Duration::from_secs(60);
+    loop {
+        // Until it listens there is nobody to ask; after that, the answer is about the redo file.
+        match Image::open(uri.as_ref(), &options) {
+            Err(Error::NoRedoDirectory { .. }) => break,
+            Err(Error::Io { .. }) if Instant::now() < limit => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    fs::create_dir(lab.path("redo")).unwrap();
+    options.redo_directory = Some(lab.path("redo"));
+    let image = Image::open(uri.as_ref(), &options).unwrap();
+    change(&*image.disk());
+    image.commit(&mut |_| {}).unwrap();
+    assert_eq!(fs::read_dir(lab.path("redo")).unwrap().count(), 0);
+    let twin = lab.open("twin.raw", Format::Raw, Purpose::Change).unwrap();
+    change(&*twin.disk());
+    twin.commit(&mut |_| {}).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(lab.qemu_img("compare -q -f vmdk -F raw disk.vmdk twin.raw"));
 }

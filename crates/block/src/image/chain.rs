@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Format;
 use super::named::{Permission, path_from};
+use super::place::Place;
 use super::raw::RawDisk;
 use super::source::Source;
 use crate::access::Access;
@@ -102,7 +103,7 @@ impl<'a> Chain<'a> {
     fn backing(&mut self, path: &Path, format: Option<&str>) -> Result<Arc<dyn BlockDevice>> {
         let (located, file) = self.permission.open(path, false)?;
         let source = Source::new(
-            located,
+            Place::File(located),
             path,
             file,
             false,

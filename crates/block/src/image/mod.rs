@@ -4,6 +4,7 @@ mod chain;
 mod named;
 mod options;
 mod output;
+mod place;
 mod raw;
 mod redo_places;
 mod source;
@@ -19,12 +20,13 @@ use crate::commit::recover::{self, Recovered};
 use crate::commit::{Committed, Mark, Progress};
 use crate::device::BlockDevice;
 use crate::error::{Error, Result, Unsupported};
-use crate::host::{self, HostFile, Locking, Opening};
+use crate::host::{Locking, Opening};
 use crate::overlay::{Changes, Overlay, OverlayFile};
 use crate::qcow2::{self, CreateOptions};
 use chain::Chain;
 use named::Permission;
 use output::Output;
+use place::Place;
 use redo_places::RedoPlaces;
 use source::Source;
 
@@ -67,7 +69,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Opens an image, locks it as QEMU does, and completes a change to it that was cut short: on the disk if it is opened to be
+    /// Opens an image by its path, or an export by its URI (`nbd://…`, `nbd+unix://…`), locks a file as QEMU does, and completes a change to it that was cut short: on the disk if it is opened to be
     /// changed, in memory otherwise.
     ///
     /// # Errors
@@ -81,14 +83,14 @@ impl Image {
             Purpose::Read { even_in_use: true } => (Opening::ReadOnly, Locking::Ignore),
             Purpose::Read { .. } | Purpose::Output { .. } => (Opening::ReadOnly, Locking::Read),
         };
-        let located = host::locate(path)?;
+        let place = Place::find(path)?;
         let stated = match options.format {
             StatedFormat::Stated(format) => Some(format),
             StatedFormat::Probed => None,
         };
         if stated.is_none() && !matches!(options.purpose, Purpose::Read { .. }) {
             // What it looks like is only told.
-            let file = host::open(&located, Opening::ReadOnly, Locking::Ignore)?;
+            let file = place.open(Opening::ReadOnly, Locking::Ignore)?;
             return Err(Error::FormatNotStated {
                 path: path.into(),
                 looks_like: chain::probe(&*file)?.name(),
@@ -98,7 +100,7 @@ impl Image {
             Purpose::Output { path, kind } => Some((Output::create(path)?, *kind)),
             _ => None,
         };
-        let file = host::open(&located, opening, locking)?;
+        let file = place.open(opening, locking)?;
         let permission = Permission {
             directories: &options.allow_backing,
             reading: match locking {
@@ -108,7 +110,7 @@ impl Image {
         };
         let redo_directory = options.redo_directory.as_deref();
         let on_disk = options.purpose == Purpose::Change;
-        let source = Source::new(located, path, file, on_disk, redo_directory, &permission)?;
+        let source = Source::new(place, path, file, on_disk, redo_directory, &permission)?;
         let format = match stated {
             Some(format) => format,
             None => chain::probe(&*source.file)?,
@@ -142,12 +144,12 @@ impl Image {
         };
         let files = [image].into_iter().chain(needed.data_file).collect();
         let overlay = if is_changed {
-            Overlay::staged(files, source.places.for_writing(&source.located)?)?
+            Overlay::staged(files, source.places.for_writing(source.place.path())?)?
         } else {
             Overlay::read_only(files)?
         };
         Ok(Self {
-            path: source.located.path,
+            path: source.place.path().into(),
             format,
             recovered: source.recovered,
             pending: source.is_pending,
@@ -176,7 +178,7 @@ impl Image {
         }
         let overlay = Overlay::copy(source.file, output.file())?;
         Ok(Self {
-            path: source.located.path,
+            path: source.place.path().into(),
             format,
             recovered: source.recovered,
             pending: source.is_pending,
@@ -195,7 +197,7 @@ impl Image {
         if source.is_pending {
             // The new image would be right only as long as nobody completes the change to this one.
             return Err(Error::RecoveryPending {
-                path: source.located.path,
+                path: source.place.path().into(),
             });
         }
         let needed = chain.needed(&source, format, Access::Read)?;
@@ -214,7 +216,7 @@ impl Image {
         let overlay = Overlay::copy(output.file().as_file(), output.file())?;
         // The overlay has this one file.
         let storage = overlay.storage(0).ok_or(Error::ReadOnly)?;
-        let path = source.located.path;
+        let path = source.place.path().to_path_buf();
         let name = path.as_os_str().as_bytes();
         let create = CreateOptions {
             // As `qemu-img create` does with an odd length.
@@ -307,13 +309,13 @@ pub fn recover(
     allow_backing: &[PathBuf],
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recovered> {
-    let located = host::locate(path)?;
-    let file: Arc<dyn HostFile> = host::open(&located, Opening::ReadWrite, Locking::Write)?;
+    let place = Place::find(path)?;
+    let file = place.open(Opening::ReadWrite, Locking::Write)?;
     let permission = Permission {
         directories: allow_backing,
         reading: Locking::Read,
     };
-    let places = RedoPlaces::new(&located, &*file, redo_directory)?;
+    let places = RedoPlaces::new(&place, &*file, redo_directory)?;
     let mut recovered = Recovered::Nothing;
     for place in places.all() {
         let mut other = |path: &Path| Ok(permission.open(path, true)?.1);

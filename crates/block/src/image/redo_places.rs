@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use crate::commit::RedoPlace;
 use crate::error::{Error, Result};
-use crate::host::{HostFile, Kind, Located, OpenDirectory};
+use crate::host::{HostFile, Kind, OpenDirectory};
 use crate::redo;
+
+use super::place::Place;
 
 /// Where the redo file of an image may be.
 #[derive(Debug)]
@@ -17,20 +19,23 @@ pub(super) struct RedoPlaces {
 
 impl RedoPlaces {
     pub(super) fn new(
-        located: &Located,
+        image: &Place,
         file: &dyn HostFile,
         redo_directory: Option<&Path>,
     ) -> Result<Self> {
         let identity = file.identity();
-        let beside = (identity.kind == Kind::Regular).then(|| {
-            let name = redo::beside(&located.name);
-            let parent = located.path.parent().unwrap_or(Path::new("/"));
-            RedoPlace {
-                directory: Arc::<OpenDirectory>::clone(&located.directory),
-                path: parent.join(&name),
-                name,
+        let beside = match image {
+            Place::File(located) if identity.kind == Kind::Regular => {
+                let name = redo::beside(&located.name);
+                let parent = located.path.parent().unwrap_or(Path::new("/"));
+                Some(RedoPlace {
+                    directory: Arc::<OpenDirectory>::clone(&located.directory),
+                    path: parent.join(&name),
+                    name,
+                })
             }
-        });
+            _ => None,
+        };
         let elsewhere = redo_directory
             .map(|directory| {
                 let name = redo::in_directory(&identity);
@@ -52,11 +57,9 @@ impl RedoPlaces {
     }
 
     /// Returns where one is made.
-    pub(super) fn for_writing(self, located: &Located) -> Result<RedoPlace> {
+    pub(super) fn for_writing(self, image: &Path) -> Result<RedoPlace> {
         self.elsewhere
             .or(self.beside)
-            .ok_or_else(|| Error::NoRedoDirectory {
-                path: located.path.clone(),
-            })
+            .ok_or_else(|| Error::NoRedoDirectory { path: image.into() })
     }
 }

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::named::Permission;
+use super::place::Place;
 use super::redo_places::RedoPlaces;
 use crate::commit::recover::{self, Recovered};
 use crate::commit::{Mark, PendingFile};
 use crate::error::{Error, Result};
-use crate::host::{self, HostFile, Identity, Located, Opening};
+use crate::host::{self, HostFile, Identity, Opening};
 use crate::redo::RedoFault;
 
 /// The file of an image, with what a change that was cut short makes of it.
 #[derive(Debug)]
 pub(super) struct Source {
-    pub(super) located: Located,
+    pub(super) place: Place,
     /// Where the caller, or the image above, said that it is.
     pub(super) spelled: PathBuf,
     pub(super) file: Arc<dyn HostFile>,
@@ -28,16 +29,16 @@ pub(super) struct Source {
 impl Source {
     /// Looks for a change that was cut short, and completes it: on the disk or in memory.
     pub(super) fn new(
-        located: Located,
+        place: Place,
         spelled: &Path,
         file: Arc<dyn HostFile>,
         on_disk: bool,
         redo_directory: Option<&Path>,
         permission: &Permission<'_>,
     ) -> Result<Self> {
-        let places = RedoPlaces::new(&located, &*file, redo_directory)?;
+        let places = RedoPlaces::new(&place, &*file, redo_directory)?;
         let mut source = Self {
-            located,
+            place,
             spelled: spelled.into(),
             file,
             places,
