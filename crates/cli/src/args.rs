@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Edit(image::EditArguments),
     /// Compare the files of two disk images; exit status 1 when they differ, 2 when that cannot be told
     Diff(image::ImageDiffArguments),
+    /// Check a filesystem of a disk image: checksums, counters, bitmaps against trees; exit status 1 when something is wrong
+    Check(image::CheckArguments),
     /// Complete a commit that was cut, or tell that there is none
     Recover(image::RecoverArguments),
     /// Print the JSON Schema of the instance description

@@ -18,6 +18,15 @@ pub(crate) fn data(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Writes a part of what is long, and tells whether anybody still reads it.
+pub(crate) fn portion(bytes: &[u8]) -> Result<bool, Failure> {
+    match io::stdout().lock().write_all(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::unchanged("cannot write to standard output").because(&error)),
+        Ok(()) => Ok(true),
+    }
+}
+
 /// Writes a JSON value and a newline to standard output.
 pub(crate) fn json(value: &Value) -> Result<(), Failure> {
     let mut text = christen_instance::json::encode(value);

@@ -340,6 +340,7 @@ fn there_is_a_manual_page_for_each_command() {
         names(&directory),
         [
             "christen-cat.1",
+            "christen-check.1",
             "christen-chmod.1",
             "christen-chown.1",
             "christen-cloud-localds.1",

@@ -467,3 +467,120 @@ fn recover_without_a_cut_commit_says_so() {
     assert_eq!(member(&json, "recovered").as_str(), Some("nothing"));
     fail_somehow(&mut christen_in(&directory, "recover none.img"), 2);
 }
+
+#[test]
+fn a_fat_volume_is_changed_too() {
+    let (Some(mkfs), Some(fsck)) = (tools::require("mkfs.vfat"), tools::require("fsck.vfat"))
+    else {
+        return;
+    };
+    let directory = TempDir::new();
+    let image = directory.join("a.img");
+    put(&directory, "a.img", vec![0; 4 << 20]);
+    tools::run(Command::new(mkfs).args(["-n", "CIDATA"]).arg(&image));
+    put(
+        &directory,
+        "script",
+        "write /meta-data \"instance-id: i-1\\n\"\nmkdir /EFI\nwrite /EFI/a.efi x\nmv /EFI/a.efi /EFI/b.efi\n",
+    );
+    succeed(&mut christen_in(
+        &directory,
+        "edit a.img script --format raw",
+    ));
+    tools::run(Command::new(fsck).arg("-n").arg(&image));
+    let tree = succeed(&mut christen_in(&directory, "tree a.img --volume CIDATA"));
+    assert_eq!(tree.text(), "/\n  EFI/\n    b.efi\n  meta-data\n");
+    succeed(&mut christen_in(&directory, "inspect a.img"));
+    let before = hash(&image);
+    for arguments in [
+        "chown a.img 5 /meta-data --format raw",
+        "ln a.img -s x /link --format raw",
+        "xattr set a.img /meta-data user.x y --format raw",
+    ] {
+        let ended = fail_somehow(&mut christen_in(&directory, arguments), 1);
+        assert!(
+            ended.stderr.contains("cannot be done in this filesystem"),
+            "{arguments}: {}",
+            ended.stderr
+        );
+        assert_eq!(hash(&image), before, "{arguments}");
+    }
+}
+
+#[test]
+fn a_backing_file_is_opened_with_permission_only() {
+    let (Some(tools), Some(qemu_img)) = (Tools::require(), tools::require("qemu-img")) else {
+        return;
+    };
+    let directory = TempDir::new();
+    let base = directory.join("base.img");
+    tools.guest(&base, &["-t", "ext4"]);
+    let before = hash(&base);
+    tools::run(Command::new(&qemu_img).current_dir(&*directory).args([
+        "create",
+        "-q",
+        "-f",
+        "qcow2",
+        "-b",
+        "base.img",
+        "-F",
+        "raw",
+        "top.qcow2",
+    ]));
+    let ended = fail_somehow(&mut christen_in(&directory, "ls top.qcow2"), 1);
+    assert!(ended.stderr.contains("--allow-backing"), "{}", ended.stderr);
+    let change = "mkdir top.qcow2 /new --format qcow2 --allow-backing .";
+    succeed(&mut christen_in(&directory, change));
+    let listed = succeed(&mut christen_in(
+        &directory,
+        "ls top.qcow2 --allow-backing .",
+    ));
+    assert_eq!(listed.text(), "etc\nlost+found\nnew\nsrv\n");
+    assert_eq!(hash(&base), before);
+    tools::run(Command::new(&qemu_img).current_dir(&*directory).args([
+        "convert",
+        "-O",
+        "raw",
+        "top.qcow2",
+        "whole.img",
+    ]));
+    tools.check(&directory.join("whole.img"));
+    // An overlay of ours is one of QEMU's too.
+    succeed(&mut christen_in(
+        &directory,
+        "mkdir base.img /other --format raw --output over.qcow2 --output-kind overlay",
+    ));
+    assert_eq!(hash(&base), before);
+    tools::run(
+        Command::new(&qemu_img)
+            .current_dir(&*directory)
+            .args(["check", "over.qcow2"]),
+    );
+}
+
+#[test]
+fn damage_is_told_by_check() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let directory = TempDir::new();
+    let image = directory.join("a.img");
+    tools.guest(&image, &["-t", "ext4"]);
+    let clean = run(&mut christen_in(&directory, "check a.img"));
+    assert_eq!((clean.status, clean.text()), (0, ""), "{}", clean.stderr);
+    assert!(
+        clean
+            .stderr
+            .starts_with("note: whole disk (ext4) of `a.img`: nothing is wrong with "),
+        "{}",
+        clean.stderr
+    );
+    tools.debugfs(&image, "set_inode_field etc/group links_count 7\n");
+    let damaged = run(&mut christen_in(&directory, "check a.img"));
+    assert_eq!(damaged.status, 1, "{}", damaged.stderr);
+    assert!(damaged.text().contains("link"), "{}", damaged.text());
+    let json = run(&mut christen_in(&directory, "check a.img --json"));
+    assert_eq!(*member(&json.json(), "clean"), false.into());
+    assert_eq!(json.status, 1);
+    fail_somehow(&mut christen_in(&directory, "check none.img"), 2);
+}

@@ -43,6 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Command::Xattr(XattrCommand::Remove(arguments)) => image::files::xattr_remove(&arguments),
         Command::Edit(arguments) => image::edit::run(&arguments),
         Command::Diff(arguments) => image::diff::run(&arguments),
+        Command::Check(arguments) => image::check::run(&arguments),
         Command::Recover(arguments) => image::recover::run(&arguments),
         Command::Schema => schema::run(),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -61,6 +61,9 @@ fn with_hint(failure: Failure, error: &Error) -> Failure {
         Error::NoRedoDirectory { .. } => {
             "pass `--redo-dir DIR`, with a directory on a disk that outlives a power cut".to_owned()
         }
+        Error::RecoveryPending { path } => {
+            format!("`christen recover {}` completes it", path.display())
+        }
         Error::Exists { .. } => "give a name that is free".to_owned(),
         Error::Redo { path, source } => match source {
             RedoFault::Conflict { .. } | RedoFault::Length { .. } => format!(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use christen_block::BlockDevice;
 use christen_block::probe::VolumeKind;
+use christen_ext4::check::Report;
 use christen_ext4::{self as ext4, Ext4, Journal};
 use christen_fat as fat;
 use christen_vfs::{FileSystem, Timestamp};
@@ -70,6 +71,9 @@ pub(crate) enum OpenError {
     /// There is no reader for what stands in the volume.
     #[error("christen has no reader for what is on it")]
     NoReader,
+    /// There is no audit for what stands in the volume.
+    #[error("only ext2, ext3 and ext4 are checked")]
+    NoCheck,
 }
 
 /// Opens the filesystem of a volume. What changes is stamped with `now`.
@@ -131,6 +135,24 @@ fn generation_seed(now: Timestamp) -> u64 {
 pub(crate) fn needs_recovery(part: &Part) -> bool {
     reader(part) == Some(Reader::Ext4)
         && ext4::Summary::read(&part.device).is_ok_and(|it| it.needs_recovery)
+}
+
+/// Audits the filesystem of a volume, as it is or as its journal would leave it.
+pub(crate) fn check(part: &Part, replayed: bool) -> Result<Report, OpenError> {
+    if reader(part) != Some(Reader::Ext4) {
+        return Err(OpenError::NoCheck);
+    }
+    let mut device = Arc::clone(&part.device);
+    if replayed && needs_recovery(part) {
+        device = Arc::new(Scratch::new(device));
+        open_ext4(
+            Arc::clone(&device),
+            Use::ChangeReplayed,
+            Timestamp::default(),
+        )?
+        .finish()?;
+    }
+    Ok(ext4::check::check(&device)?)
 }
 
 /// Adds to a failure why a filesystem cannot be opened, and what the user can do.

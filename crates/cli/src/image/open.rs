@@ -167,8 +167,8 @@ impl OpenVolume {
     }
 }
 
-/// Opens the volume that is meant for reading.
-pub(crate) fn volume(arguments: &ReadVolumeArguments) -> Result<OpenVolume, Failure> {
+/// Finds the volume that is meant, without opening what is on it. The disk keeps the lock on the image.
+pub(crate) fn part(arguments: &ReadVolumeArguments) -> Result<(Part, String, Disk), Failure> {
     let disk = disk(&arguments.image)?;
     let part = choose(
         &disk.path,
@@ -177,6 +177,12 @@ pub(crate) fn volume(arguments: &ReadVolumeArguments) -> Result<OpenVolume, Fail
         disk.image.format(),
     )?;
     let name = format!("{} of `{}`", part.volume.short(), disk.path.display());
+    Ok((part, name, disk))
+}
+
+/// Opens the volume that is meant for reading.
+pub(crate) fn volume(arguments: &ReadVolumeArguments) -> Result<OpenVolume, Failure> {
+    let (part, name, disk) = part(arguments)?;
     let how = if arguments.replay_journal {
         Use::ReadReplayed
     } else {

@@ -2,6 +2,7 @@
 
 pub(crate) mod cat;
 mod change;
+pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod edit;
 pub(crate) mod files;
