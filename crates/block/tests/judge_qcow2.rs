@@ -25,7 +25,10 @@ fn make(lab: &Lab, options: &str, is_compressed: bool) {
     }
     lab.qemu_img(&arguments);
     let mut random = Random::new(2);
-    let mut commands = Vec::new();
+    // Zeros over what was data: the old bytes are still in the host clusters.
+    let mut commands = ["write -P 0x77 1M 512k", "write -z 1M 512k"]
+        .map(str::to_owned)
+        .to_vec();
     for command in [
         "write -P 0x5a",
         "write -z",
@@ -109,6 +112,7 @@ fn scribble(disk: &dyn BlockDevice, model: &mut [u8], seed: u64, writes: usize) 
         let offset = match random.below(8) {
             // Up to the very end.
             0 => model.len() - length,
+            1 | 2 => (1 << 20) + random.below(400_000) as usize,
             _ => random.below((model.len() - length) as u64) as usize,
         };
         let offset = match random.below(3) {
