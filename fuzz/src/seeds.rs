@@ -6,7 +6,10 @@
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use christen_block::qcow2::{self, CreateOptions, Qcow2};
+use christen_block::{Access, BlockDevice, MemoryDevice, MemoryStorage, Storage};
 use christen_configdrive::{Timestamp, Tree, iso9660, vfat};
 use christen_fuzz::repair;
 // Built with coverage like the targets, so it needs the callbacks of the library that counts.
@@ -38,6 +41,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             image.pop();
         }
     }
+    for (name, mut image) in qcow2_images()? {
+        image.push(0);
+        seed(&corpus, "qcow2", name, &image)?;
+    }
     texts(&repository.join("examples"), "yaml", &corpus, "description")?;
     let golden = repository.join("crates/instance/tests/golden");
     texts(&golden, "json", &corpus, "json")?;
@@ -46,6 +53,46 @@ fn main() -> Result<(), Box<dyn Error>> {
         seed(&corpus, "nova_conf", &index.to_string(), text.as_bytes())?;
     }
     Ok(())
+}
+
+/// An input and its name.
+type Named = (&'static str, Vec<u8>);
+
+/// Overlays with something written to them; one with subclusters, one with a data file.
+fn qcow2_images() -> Result<Vec<Named>, Box<dyn Error>> {
+    let mut images = Vec::new();
+    for (name, cluster_bits, features) in [
+        ("small", 9, 0),
+        ("middle", 12, 0),
+        ("subclusters", 14, 1 << 4),
+        ("data-file", 14, 1 << 2),
+    ] {
+        let storage = Arc::new(MemoryStorage::default());
+        let options = CreateOptions {
+            virtual_bytes: 1 << 20,
+            cluster_bits,
+            backing: Some((b"base", "raw")),
+        };
+        qcow2::create(&*storage, &options)?;
+        // Incompatible features that change nothing in an image without clusters.
+        storage.write_at(&[features], 79)?;
+        let backing = Arc::new(MemoryDevice::new(vec![0xbb; 300_000]));
+        let data_file: Option<Arc<dyn Storage>> = match name {
+            "data-file" => Some(Arc::new(MemoryStorage::default())),
+            _ => None,
+        };
+        let disk = Qcow2::open(
+            Arc::clone(&storage) as _,
+            Some(backing),
+            data_file,
+            Access::Write,
+        )?;
+        disk.write_at(&[1; 3000], 100)?;
+        disk.write_at(&[0; 70_000], 150_000)?;
+        disk.flush()?;
+        images.push((name, storage.snapshot()));
+    }
+    Ok(images)
 }
 
 /// Each names a rule of oslo.config.
