@@ -127,7 +127,7 @@ fn use_by_kernel(image: &Path, recipe: &Recipe) {
         return;
     }
     let mount = kernel::Mount::writable(image);
-    kernel::write_files(mount.path(), 150).unwrap();
+    kernel::write_files(mount.path(), "written by the kernel", 150).unwrap();
     for number in 0..120 {
         let path = mount.path().join(format!("attributes{}", number % 40));
         fs::write(&path, b"x").unwrap();

@@ -7,14 +7,14 @@ use std::path::Path;
 
 use christen_vfs::model::Random;
 
-/// Makes so many files below a new directory of `top`, in directories of their own, with links, appended parts, other names, and every
+/// Makes so many files below a new directory `name` of `top`, in directories of their own, with links, appended parts, other names, and every
 /// fifth removed again.
 ///
 /// # Errors
 ///
 /// What the kernel says; a full filesystem is one of the things that it may say.
-pub fn write_files(top: &Path, count: usize) -> io::Result<()> {
-    let top = top.join("written by the kernel");
+pub fn write_files(top: &Path, name: &str, count: usize) -> io::Result<()> {
+    let top = top.join(name);
     fs::create_dir(&top)?;
     let mut random = Random::new(count as u64);
     for number in 0..count {

@@ -50,6 +50,7 @@ pub struct Memory {
     limits: Limits,
     pages: u64,
     capacity: Option<Capacity>,
+    keeps_creation: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +94,7 @@ impl Memory {
             limits,
             pages: 0,
             capacity: None,
+            keeps_creation: true,
         };
         let body = Body::Directory {
             entries: BTreeMap::new(),
@@ -115,7 +117,8 @@ impl Memory {
         memory
     }
 
-    /// Copies all of another filesystem: names, content, attributes, times and hard links. Limits are the other's.
+    /// Copies all of another filesystem: names, content, attributes, times and hard links. Limits are the other's, and times of making
+    /// are kept if the other has one of its root.
     ///
     /// # Errors
     ///
@@ -123,6 +126,7 @@ impl Memory {
     pub fn copy_of(other: &mut dyn FileSystem, content_bytes: u64) -> Result<Self> {
         let mut memory = Self::with_limits(other.limits());
         let root = other.root();
+        memory.keeps_creation = other.attributes(root)?.created.is_some();
         let mut known = BTreeMap::from([(root, ROOT)]);
         memory.copy_node(other, root, ROOT, content_bytes)?;
         let mut rest = vec![(root, ROOT)];
@@ -534,6 +538,9 @@ impl FileSystem for Memory {
 
         let is_directory = matches!(body, Body::Directory { .. });
         let mut node = Node::new(body, self.now);
+        if !self.keeps_creation {
+            node.created = None;
+        }
         node.uid = new.uid;
         node.gid = new.gid;
         node.permissions = new.permissions & 0o7777;

@@ -160,7 +160,12 @@ impl Generator {
         let made = match self.random.below(100) {
             0..=14 if self.profile.links => {
                 let length = *self.random.one(&[1, 5, 30, 59, 60, 61, 150, 500, 1000]);
-                Made::SymbolicLink(vec![b'a' + (length % 26) as u8; length])
+                // Components of 200 bytes, since some readers take no target that cannot be a path.
+                let mut target = vec![b'a' + (length % 26) as u8; length];
+                for at in (199..length.saturating_sub(1)).step_by(200) {
+                    target[at] = b'/';
+                }
+                Made::SymbolicLink(target)
             }
             15..=20 if self.profile.links => {
                 let major = *self.random.one(&[1, 8, 255, 256, 259, 4095]);
@@ -395,9 +400,8 @@ impl Generator {
         let number = self.random.below(self.profile.names);
         let name = match number % 10 {
             0 => {
-                let mut name = vec![b'l'; 100 + (number * 37 % 156) as usize];
-                name[..3].copy_from_slice(format!("{number:03}").as_bytes());
-                name.truncate(255);
+                let mut name = format!("{number:03} ").into_bytes();
+                name.resize(100 + (number * 37 % 156) as usize, b'l');
                 name
             }
             1 => [&b"\xff\xfe "[..], number.to_string().as_bytes()].concat(),
