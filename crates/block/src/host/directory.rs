@@ -119,13 +119,15 @@ impl Birth {
         let Some(old) = temporary.as_deref() else {
             // `open(2)`, "O_TMPFILE": how an unprivileged process gives such a file its name.
             let source = format!("/proc/self/fd/{}", file.as_raw_fd());
-            return Ok(linkat(
-                AT_FDCWD,
-                source.as_str(),
-                &self.directory,
-                name,
-                AtFlags::AT_SYMLINK_FOLLOW,
-            )?);
+            let flags = AtFlags::AT_SYMLINK_FOLLOW;
+            return match linkat(AT_FDCWD, source.as_str(), &self.directory, name, flags) {
+                // Without `/proc`: the kernel lets whoever opened the file do this since 6.10, and root always.
+                Err(Errno::ENOENT) => {
+                    let flags = AtFlags::AT_EMPTY_PATH;
+                    Ok(linkat(file, "", &self.directory, name, flags)?)
+                }
+                result => Ok(result?),
+            };
         };
         match linkat(
             &self.directory,
@@ -165,5 +167,62 @@ impl Drop for Birth {
                 UnlinkatFlags::NoRemoveDir,
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use christen_testkit::TempDir;
+
+    use super::*;
+
+    /// A file as it is made where the filesystem has none without a name.
+    fn named(directory: &Path) -> (File, Birth) {
+        let directory = OpenDirectory::open(directory).unwrap();
+        let (file, name) = directory.create_named().unwrap();
+        let temporary = Mutex::new(Some(name));
+        let birth = Birth {
+            directory,
+            temporary,
+        };
+        (file, birth)
+    }
+
+    fn names(directory: &Path) -> Vec<OsString> {
+        let entries = directory.read_dir().unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_file_with_a_name_that_stands_in_gets_its_own() {
+        let directory = TempDir::new();
+        let (file, birth) = named(&directory);
+        assert_eq!(names(&directory).len(), 1);
+        birth.link(&file, "own".as_ref()).unwrap();
+        drop(birth);
+        assert_eq!(names(&directory), ["own"]);
+
+        let (file, birth) = named(&directory);
+        let error = birth.link(&file, "own".as_ref()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        drop(birth);
+        assert_eq!(names(&directory), ["own"]);
+    }
+
+    #[test]
+    fn a_file_without_a_name_is_seen_when_it_is_linked() {
+        let directory = TempDir::new();
+        let opened = OpenDirectory::open(&directory).unwrap();
+        let file = opened.create(None).unwrap();
+        file.write_at(b"content", 0).unwrap();
+        assert!(names(&directory).is_empty());
+        file.link("own".as_ref()).unwrap();
+        assert_eq!(names(&directory), ["own"]);
+        let found = opened.open("own".as_ref()).unwrap();
+        assert_eq!(found.identity().mode, 0o600);
+        assert_eq!(found.length().unwrap(), 7);
+        opened.unlink("own".as_ref()).unwrap();
+        drop(opened.create(None).unwrap());
+        assert!(names(&directory).is_empty());
     }
 }

@@ -98,8 +98,9 @@ impl Spool {
                 state.reserved = end;
             }
         }
-        file.write_at(data, offset)
-            .map_err(Error::io("write to the redo file"))?;
+        if let Err(error) = file.write_at(data, offset) {
+            return Err(write_failed(&*file, data.len(), "the redo file")(error));
+        }
         state.end = end;
         Ok(offset)
     }
@@ -135,6 +136,27 @@ pub(crate) fn reserve(
             Error::io(format!("reserve {bytes} bytes in `{place}`"))(error)
         }
     })
+}
+
+/// Turns the host's error of a write into ours; `bytes` were to be written.
+pub(crate) fn write_failed(
+    file: &(impl HostFile + ?Sized),
+    bytes: usize,
+    place: &str,
+) -> impl FnOnce(std::io::Error) -> Error {
+    let available = file.available().ok().flatten();
+    let (needed, place) = (bytes as u64, place.to_owned());
+    move |error| {
+        if is_full(&error) {
+            Error::NoSpace {
+                place,
+                needed,
+                available,
+            }
+        } else {
+            Error::io(format!("write to {place}"))(error)
+        }
+    }
 }
 
 fn is_full(error: &std::io::Error) -> bool {

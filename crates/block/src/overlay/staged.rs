@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::extent::ExtentMap;
 use super::page::{PAGE, Page, PageMap, covered, touched};
-use super::spool::Spool;
+use super::spool::{Spool, write_failed};
 use crate::error::{Error, Result};
 use crate::host::{HostFile, Kind, NewFile, read_padded};
 use crate::storage::Storage;
@@ -118,8 +118,9 @@ impl StagedFile {
             Beyond::ReadOnly => return Err(Error::ReadOnly),
             Beyond::Spool(spool) => spool.append(data)?,
             Beyond::InPlace(file) => {
-                file.write_at(data, offset)
-                    .map_err(Error::io("write the new file"))?;
+                if let Err(error) = file.write_at(data, offset) {
+                    return Err(write_failed(&**file, data.len(), "the new file")(error));
+                }
                 offset
             }
         };
