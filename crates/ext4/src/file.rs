@@ -169,16 +169,18 @@ impl Volume {
 
     /// Tells whether a file has no content, no blocks, and may have its content in the inode.
     fn may_begin_inline(&self, inode: &Inode) -> bool {
-        let attributes = if inode.attribute_block(&self.superblock).is_some() {
-            u64::from(self.superblock.block_bytes() / 512)
+        let block = &inode.raw().i_block;
+        let is_empty = if inode.has_flag(FLAG_EXTENTS) {
+            // The number of entries of the root.
+            block[2..4] == [0, 0]
         } else {
-            0
+            block.iter().all(|byte| *byte == 0)
         };
         self.superblock.has(Feature::InlineData)
             && inode.is_file()
             && !inode.has_flag(FLAG_EA_INODE)
             && inode.size() == 0
-            && inode.sectors(&self.superblock) == attributes
+            && is_empty
     }
 
     /// Refuses what must not be written to.
@@ -358,12 +360,7 @@ impl Volume {
         }
         self.begin_content(&mut fresh);
         fresh.set_size(0);
-        let attributes = if inode.attribute_block(&self.superblock).is_some() {
-            u64::from(self.superblock.block_bytes() / 512)
-        } else {
-            0
-        };
-        fresh.set_sectors(&self.superblock, attributes);
+        fresh.set_sectors(&self.superblock, 0);
         let mut size = 0;
         let mut chunk = Vec::new();
         loop {
@@ -378,6 +375,11 @@ impl Volume {
             }
         }
         self.free_content(inode)?;
+        // What is left is of extended attributes, which stay.
+        let sectors = fresh.sectors(&self.superblock) + inode.sectors(&self.superblock);
+        if !fresh.set_sectors(&self.superblock, sectors) {
+            return Err(vfs::Error::FileTooLarge.into());
+        }
         *inode = fresh;
         Ok(size)
     }

@@ -188,11 +188,11 @@ impl FileSystem for Ext4 {
             target_bytes: self.volume.most_target_bytes(),
             file_bytes: self.volume.most_bytes(superblock.has(Feature::Extent)),
             links: u32::from(MOST_LINKS),
-            // `XATTR_SIZE_MAX`, or what a block has left beside its header, an entry with a name of a few bytes, and the end of the entries.
+            // `XATTR_SIZE_MAX`, or what a block has left beside its header, an entry with a name of one byte, and the end of the entries.
             attribute_bytes: if superblock.has(Feature::EaInode) {
                 65_536
             } else {
-                self.volume.block_bytes() - 32 - 64
+                self.volume.block_bytes() - 32 - 20 - 4
             },
             owners: true,
             time_step: if long_times { 1 } else { 1_000_000_000 },

@@ -43,8 +43,6 @@ pub(crate) const FLAG_VERITY: u32 = 0x10_0000;
 pub(crate) const FLAG_EA_INODE: u32 = 0x20_0000;
 /// `i_flags`: the content stands in the inode.
 pub(crate) const FLAG_INLINE_DATA: u32 = 0x1000_0000;
-/// `i_flags`: new files of the directory inherit its project.
-pub(crate) const FLAG_PROJECT_INHERIT: u32 = 0x2000_0000;
 
 /// The earliest time: 1901-12-13.
 pub(crate) const EARLIEST_SECONDS: i64 = i32::MIN as i64;

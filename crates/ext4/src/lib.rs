@@ -1,5 +1,4 @@
 //! ext2, ext3 and ext4, read and written in process.
-#![allow(dead_code, reason = "the parts land one after another")]
 
 mod alloc;
 mod alloc_inode;

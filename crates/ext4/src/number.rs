@@ -28,10 +28,6 @@ number! {
     /// An inode; the first is 1.
     InodeNumber(u32)
 }
-number! {
-    /// A block of one file, counted from its beginning.
-    FileBlock(u32)
-}
 
 impl InodeNumber {
     /// The top directory (`EXT4_ROOT_INO`).

@@ -3,12 +3,18 @@
 mod support;
 
 use std::env;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
-use christen_testkit::ext::{BLOCK_BYTES, RECIPES};
+use christen_block::{BlockDevice, MemoryDevice};
+use christen_ext4::{Access, Error, Ext4, OpenOptions};
+
+use christen_testkit::ext::{BLOCK_BYTES, RECIPES, Recipe};
 use christen_testkit::tools;
-use christen_vfs::{FileSystem, Kind, NewKind, Times, Timestamp};
+use christen_vfs::{self as vfs, FileSystem, Kind, NewKind, Times, Timestamp};
 
-use support::{Image, assert_content, content, debugfs, mkdir, new, noise, put};
+use support::{Image, assert_content, content, debugfs, mkdir, new, noise, put, writing};
 
 fn change_everything(image: &Image) {
     let mut filesystem = image.open();
@@ -155,6 +161,9 @@ fn every_change_on_every_sort_of_filesystem() {
     if tools::require("mke2fs").is_none() || tools::require("e2fsck").is_none() {
         return;
     }
+    for name in ["ext4-large_dir", "ext4-ea_inode", "ext4-verity"] {
+        change_everything(&Image::make(Recipe::named(name), 1024, 24, &[]));
+    }
     // By default each sort with one block size, in turn; all with all when `CHRISTEN_EXT4_ALL` is set.
     let all = env::var_os("CHRISTEN_EXT4_ALL").is_some();
     for (number, recipe) in RECIPES.iter().enumerate() {
@@ -162,6 +171,145 @@ fn every_change_on_every_sort_of_filesystem() {
             if all || number % BLOCK_BYTES.len() == size {
                 change_everything(&Image::make(recipe, block_bytes, 24, &[]));
             }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_written_is_refused_by_name() {
+    if tools::require("mke2fs").is_none() {
+        return;
+    }
+    for (recipe, feature) in [
+        ("ext4-bigalloc", "bigalloc"),
+        ("ext4-quota", "quota"),
+        ("ext4-project", "quota"),
+        ("ext4-casefold", "casefold"),
+        ("ext4-encrypt", "encrypt"),
+        ("ext4-mmp", "mmp"),
+    ] {
+        let image = Image::make(Recipe::named(recipe), 4096, 24, &[]);
+        let before = image.device.snapshot();
+        let error = Ext4::open(Arc::clone(&image.device) as _, &writing()).unwrap_err();
+        assert!(
+            matches!(error, Error::Unsupported(_)),
+            "{recipe}: {error:?}"
+        );
+        assert!(error.to_string().contains(feature), "{recipe}: {error}");
+        // Reading is well.
+        let reading = OpenOptions {
+            access: Access::Read,
+            ..writing()
+        };
+        let mut filesystem = Ext4::open(Arc::clone(&image.device) as _, &reading).unwrap();
+        let root = filesystem.root();
+        assert_eq!(filesystem.entries(root).unwrap().len(), 1, "{recipe}");
+        let made = filesystem.create(root, b"a", &new(NewKind::File, 0o600));
+        assert!(
+            matches!(made, Err(vfs::Error::ReadOnly)),
+            "{recipe}: {made:?}"
+        );
+        filesystem.finish().unwrap();
+        assert!(
+            image.device.snapshot() == before,
+            "{recipe}: something was written"
+        );
+    }
+}
+
+#[test]
+fn errors_and_unknown_features_refuse_writing() {
+    if tools::require("mke2fs").is_none() {
+        return;
+    }
+    let image = Image::make(Recipe::named("ext2"), 1024, 8, &[]);
+    let whole = image.device.snapshot();
+    let open = |at: usize, byte: u8| {
+        let mut bytes = whole.clone();
+        bytes[1024 + at] |= byte;
+        Ext4::open(Arc::new(MemoryDevice::new(bytes)), &writing()).unwrap_err()
+    };
+    assert!(matches!(open(0x3a, 2), Error::HasErrors));
+    assert!(open(0x64 + 3, 0x80).to_string().contains("0x80000000"));
+    assert!(open(0x60 + 3, 0x80).to_string().contains("0x80000000"));
+    assert!(matches!(open(0x60, 4), Error::UncleanJournal));
+    let mut bytes = whole.clone();
+    bytes[1024 + 0x3a] &= !1;
+    let error = Ext4::open(Arc::new(MemoryDevice::new(bytes)), &writing()).unwrap_err();
+    assert!(matches!(error, Error::NotUnmounted));
+}
+
+/// A device whose n-th operation fails.
+#[derive(Debug)]
+struct Failing {
+    device: Arc<MemoryDevice>,
+    left: AtomicU64,
+}
+
+impl Failing {
+    fn count(&self) -> christen_block::Result<()> {
+        match self
+            .left
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+        {
+            Ok(_) => Ok(()),
+            Err(_) => Err(christen_block::Error::ReadOnly),
+        }
+    }
+}
+
+impl BlockDevice for Failing {
+    fn length(&self) -> u64 {
+        self.device.length()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> christen_block::Result<()> {
+        self.count()?;
+        self.device.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, data: &[u8], offset: u64) -> christen_block::Result<()> {
+        self.count()?;
+        self.device.write_at(data, offset)
+    }
+
+    fn flush(&self) -> christen_block::Result<()> {
+        self.count()
+    }
+}
+
+#[test]
+fn no_failure_of_the_device_ends_well() {
+    if tools::require("mke2fs").is_none() {
+        return;
+    }
+    let image = Image::make(Recipe::named("ext4-1.47"), 1024, 8, &[]);
+    let whole = image.device.snapshot();
+    for operations in 0.. {
+        let device = Failing {
+            device: Arc::new(MemoryDevice::new(whole.clone())),
+            left: AtomicU64::new(operations),
+        };
+        let done = (|| -> Result<(), vfs::Error> {
+            let mut filesystem = Ext4::open(Arc::new(device), &writing())?;
+            let root = filesystem.root();
+            let result = (|| {
+                let directory = filesystem.create(root, b"d", &new(NewKind::Directory, 0o700))?;
+                let file = filesystem.create(directory, b"f", &new(NewKind::File, 0o600))?;
+                filesystem.write_at(file, &noise(20_000, 1), 0)?;
+                filesystem.rename(directory, b"f", root, b"g")?;
+                filesystem.remove(root, b"d")
+            })();
+            let finished = filesystem.finish();
+            if result.is_err() {
+                assert!(finished.is_err(), "finished after {result:?}");
+                assert!(matches!(filesystem.finish(), Err(vfs::Error::Abandoned)));
+            }
+            result.and(finished)
+        })();
+        if done.is_ok() {
+            assert!(operations > 10);
+            return;
         }
     }
 }

@@ -15,8 +15,6 @@
 //! | `tree` | directories with an index |
 //! | `split` | a leaf in two halves |
 
-#![allow(dead_code, reason = "the filesystem is wired to this next")]
-
 mod checksum;
 mod damage;
 mod entry;
