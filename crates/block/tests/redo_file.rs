@@ -371,6 +371,56 @@ fn random_bytes_with_good_checksums_do_no_harm() {
 }
 
 #[test]
+fn a_second_file_of_a_change_is_opened_only_where_that_is_allowed() {
+    let directory = TempDir::new();
+    let (image, data) = (directory.join("disk.img"), directory.join("data"));
+    let open = |path: &Path| {
+        fs::write(path, [5; 5000]).unwrap();
+        let located = host::locate(path).unwrap();
+        let file = host::open(&located, Opening::ReadWrite, Locking::Write).unwrap();
+        (located, file)
+    };
+    let ((located, first), (second_located, second)) = (open(&image), open(&data));
+    let path = directory.join(".disk.img.christen-redo");
+    let place = RedoPlace {
+        directory: Arc::new(Sticky(located.directory)),
+        name: path.file_name().unwrap().into(),
+        path,
+    };
+    let file = |file, path| OverlayFile {
+        file,
+        mark: Mark::None,
+        path,
+    };
+    let files = vec![file(first, None), file(second, Some(second_located.path))];
+    let overlay = Overlay::staged(files, place).unwrap();
+    for index in 0..2 {
+        let storage = overlay.storage(index).unwrap();
+        storage.write_at(&[6 + index as u8; 100], 1000).unwrap();
+    }
+    overlay.commit(&mut |_| {}).unwrap_err();
+    let new = [fs::read(&image).unwrap(), fs::read(&data).unwrap()];
+    let cut = || [&image, &data].map(|path| fs::write(path, [5; 5000]).unwrap());
+    cut();
+    let elsewhere = TempDir::new();
+    for allowed in [vec![], vec![elsewhere.path().into()]] {
+        let result = recover(&image, None, &allowed, &mut |_| {});
+        assert!(matches!(
+            result,
+            Err(Error::Redo {
+                source: RedoFault::NotAllowed(_),
+                ..
+            })
+        ));
+        assert_eq!(fs::read(&image).unwrap(), [5; 5000]);
+    }
+    let allowed = [directory.path().into()];
+    recover(&image, None, &allowed, &mut |_| {}).unwrap();
+    assert_eq!([fs::read(&image).unwrap(), fs::read(&data).unwrap()], new);
+    assert_eq!(list(&directory).len(), 2);
+}
+
+#[test]
 fn a_redo_directory_holds_those_of_many_images() {
     let cut = Cut::new();
     fs::remove_file(&cut.redo).unwrap();

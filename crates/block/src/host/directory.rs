@@ -40,6 +40,15 @@ impl OpenDirectory {
         })
     }
 
+    /// Opens a directory in this one, which is no link. It may be searched and not listed, and cannot be synced.
+    pub(super) fn open_inner(&self, name: &OsStr) -> io::Result<Self> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let directory = openat(self, name, flags, Mode::empty())?;
+        Ok(Self {
+            directory: directory.into(),
+        })
+    }
+
     fn create_named(&self) -> io::Result<(File, OsString)> {
         for attempt in 0..MAX_NAME_ATTEMPTS {
             let random = RandomState::new().hash_one(attempt);
@@ -207,6 +216,23 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         drop(birth);
         assert_eq!(names(&directory), ["own"]);
+    }
+
+    #[test]
+    fn no_link_is_followed_below_a_directory() {
+        let directory = TempDir::new();
+        let root = directory.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        std::fs::write(root.join("a/b/file"), "content").unwrap();
+        std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+        let locate = |path: &str| crate::host::locate_beneath(&root, &root.join(path));
+        let located = locate("a/b/file").unwrap();
+        let file = located.directory.open(&located.name).unwrap();
+        assert_eq!(file.length().unwrap(), 7);
+        assert!(locate("link/b/file").is_err());
+        assert!(locate("a/../a/b/file").is_err());
+        assert!(locate("").is_err());
+        assert!(crate::host::locate_beneath(&root.join("a"), &root.join("link")).is_err());
     }
 
     #[test]

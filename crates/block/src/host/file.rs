@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -53,6 +53,29 @@ pub fn locate(path: &Path) -> Result<Located> {
         path,
         directory,
         name,
+    })
+}
+
+/// Locates a file by a path without links, below a directory that whoever names the file has no power over.
+///
+/// # Errors
+///
+/// The host's: also if a link stands where none stood when the path was resolved.
+pub(crate) fn locate_beneath(root: &Path, path: &Path) -> io::Result<Located> {
+    let outside = || io::Error::from(io::ErrorKind::InvalidInput);
+    let relative = path.strip_prefix(root).map_err(|_| outside())?;
+    let name = relative.file_name().ok_or_else(outside)?;
+    let mut directory = OpenDirectory::open(root)?;
+    for component in relative.parent().into_iter().flat_map(Path::components) {
+        match component {
+            Component::Normal(name) => directory = directory.open_inner(name)?,
+            _ => return Err(outside()),
+        }
+    }
+    Ok(Located {
+        path: path.into(),
+        directory: Arc::new(directory),
+        name: name.into(),
     })
 }
 

@@ -15,6 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 pub use directory::OpenDirectory;
+pub(crate) use file::locate_beneath;
 pub use file::{Located, OpenFile, Opening, locate, open};
 pub use lock::Locking;
 

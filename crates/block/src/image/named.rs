@@ -29,18 +29,14 @@ impl Permission<'_> {
         }
         let resolved = path.canonicalize().map_err(|_| refused())?;
         let mut allowed = self.directories.iter();
-        if !allowed.any(|directory| {
-            directory
-                .canonicalize()
-                .is_ok_and(|directory| resolved.starts_with(directory))
-        }) {
-            return Err(refused());
-        }
-        // Resolved again, with the directory held open: if a link was exchanged in between, the path is another one.
-        let located = host::locate(&resolved)?;
-        if located.path != resolved {
-            return Err(refused());
-        }
+        let root = allowed
+            .find_map(|directory| {
+                let directory = directory.canonicalize().ok()?;
+                resolved.starts_with(&directory).then_some(directory)
+            })
+            .ok_or_else(refused)?;
+        // From the allowed directory on no link is followed any more: one that was put there in the meantime leads nowhere.
+        let located = host::locate_beneath(&root, &resolved).map_err(|_| refused())?;
         let (opening, locking) = if writing {
             (Opening::ReadWrite, Locking::Write)
         } else {
