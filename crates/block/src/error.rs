@@ -178,7 +178,7 @@ pub struct Unsupported {
 }
 
 impl Unsupported {
-    /// Names what is not handled: `qcow2 images encrypted with LUKS`.
+    /// Names what is not handled, up to the verb: `qcow2 images encrypted with LUKS are`.
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into() }
     }

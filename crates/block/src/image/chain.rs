@@ -75,7 +75,7 @@ impl<'a> Chain<'a> {
         if header.has_data_file() {
             let name = header.data_file.as_deref().unwrap_or_default();
             if name.is_empty() {
-                return Err(Unsupported::new("qcow2 data files without a name").into());
+                return Err(Unsupported::new("qcow2 data files without a name are").into());
             }
             let path = path_from(name, &source.spelled)?;
             let opening = match access {
@@ -115,7 +115,9 @@ impl<'a> Chain<'a> {
             Some("qcow2") => Format::Qcow2,
             Some(other) => {
                 let other = other.escape_default();
-                return Err(Unsupported::new(format!("backing files of format `{other}`")).into());
+                return Err(
+                    Unsupported::new(format!("backing files of format `{other}` are")).into(),
+                );
             }
             None => self.probe_backing(&source)?,
         };
@@ -139,7 +141,8 @@ impl<'a> Chain<'a> {
         if format == Format::Qcow2 {
             let header = Header::read(&*reading(&source.file)?)?;
             if header.backing_file.is_some() || header.has_data_file() {
-                let what = "backing files whose format is not stated and that name further files";
+                let what =
+                    "backing files whose format is not stated and that name further files are";
                 return Err(Unsupported::new(what).into());
             }
         }
@@ -150,10 +153,12 @@ impl<'a> Chain<'a> {
         let identity = file.identity();
         let key = (identity.device, identity.inode);
         if self.seen.contains(&key) {
-            return Err(Unsupported::new("an image that is its own backing or data file").into());
+            return Err(
+                Unsupported::new("an image that is its own backing or data file is").into(),
+            );
         }
         if self.seen.len() >= MAX_DEPTH {
-            let what = format!("chains of more than {MAX_DEPTH} files");
+            let what = format!("chains of more than {MAX_DEPTH} files are");
             return Err(Unsupported::new(what).into());
         }
         self.seen.push(key);

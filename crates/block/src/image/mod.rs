@@ -167,13 +167,14 @@ impl Image {
     ) -> Result<Self> {
         let needed = chain.needed(&source, format, Access::Write)?;
         if needed.data_file.is_some() {
-            return Err(Unsupported::new("a copy of a qcow2 image with a data file").into());
+            return Err(Unsupported::new("a copy of a qcow2 image with a data file is").into());
         }
         if let Some(name) = needed.backing_name
             && !name.starts_with(b"/")
             && !output.is_beside(&source.spelled)
         {
-            let what = "a copy in another directory of an image with a relative backing file name";
+            let what =
+                "a copy in another directory of an image with a relative backing file name is";
             return Err(Unsupported::new(what).into());
         }
         let overlay = Overlay::copy(source.file, output.file())?;

@@ -61,7 +61,7 @@ pub(super) fn path_from(name: &[u8], image: &Path) -> Result<PathBuf> {
         Some(colon) => {
             let protocol = String::from_utf8_lossy(&name[..colon]).into_owned();
             return Err(Unsupported::new(format!(
-                "backing and data files by `{}`",
+                "backing and data files by `{}` are",
                 protocol.escape_default()
             ))
             .into());

@@ -42,10 +42,12 @@ pub fn create(storage: &dyn Storage, options: &CreateOptions<'_>) -> Result<()> 
         backing,
     } = *options;
     if storage.length() != 0 {
-        return Err(Unsupported::new("creating a qcow2 image over other bytes").into());
+        return Err(Unsupported::new("creating a qcow2 image over other bytes is").into());
     }
     if !(MIN_CLUSTER_BITS..=MAX_CLUSTER_BITS).contains(&cluster_bits) {
-        return Err(Unsupported::new(format!("qcow2 clusters of 2^{cluster_bits} bytes")).into());
+        return Err(
+            Unsupported::new(format!("qcow2 clusters of 2^{cluster_bits} bytes are")).into(),
+        );
     }
     let geometry = Geometry {
         cluster_bits,
@@ -58,7 +60,8 @@ pub fn create(storage: &dyn Storage, options: &CreateOptions<'_>) -> Result<()> 
         .div_ceil(cluster_bytes * geometry.l2_entries())
         .max(1);
     if l1_entries > MAX_L1_BYTES / 8 {
-        let what = format!("a disk of {virtual_bytes} bytes in clusters of {cluster_bytes} bytes");
+        let what =
+            format!("a disk of {virtual_bytes} bytes in clusters of {cluster_bytes} bytes is");
         return Err(Unsupported::new(what).into());
     }
     let layout = Layout::new(geometry, l1_entries);
@@ -94,7 +97,7 @@ pub fn create(storage: &dyn Storage, options: &CreateOptions<'_>) -> Result<()> 
         let fits = (offset + name.len()) as u64 <= cluster_bytes;
         if name.len() > MAX_BACKING_NAME_BYTES as usize || !fits {
             let what = format!(
-                "a backing file name of {} bytes in a cluster of {cluster_bytes} bytes",
+                "a backing file name of {} bytes in a cluster of {cluster_bytes} bytes is",
                 name.len()
             );
             return Err(Unsupported::new(what).into());

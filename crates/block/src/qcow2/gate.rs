@@ -35,9 +35,9 @@ const MAX_OFFSET: u64 = 1 << 56;
 pub fn admit(header: &Header, file_bytes: u64, access: Access) -> Result<()> {
     match header.crypt_method {
         0 => {}
-        1 => return refuse("qcow2 images encrypted with AES"),
-        2 => return refuse("qcow2 images encrypted with LUKS"),
-        method => return refuse(&format!("qcow2 encryption method {method}")),
+        1 => return refuse("qcow2 images encrypted with AES are"),
+        2 => return refuse("qcow2 images encrypted with LUKS are"),
+        method => return refuse(&format!("qcow2 encryption method {method} is")),
     }
     check_features(header, access)?;
     check_geometry(header)?;
@@ -55,7 +55,7 @@ fn check_features(header: &Header, access: Access) -> Result<()> {
         let bit = unknown.trailing_zeros() as u8;
         let name = features::name(header, FeatureSet::Incompatible, bit);
         return refuse(&format!(
-            "the incompatible qcow2 feature `{name}` (bit {bit})"
+            "the incompatible qcow2 feature `{name}` (bit {bit}) is"
         ));
     }
     if header.incompatible & features::CORRUPT != 0 {
@@ -67,12 +67,12 @@ fn check_features(header: &Header, access: Access) -> Result<()> {
     }
     // Reading needs no refcounts, so QEMU reads such images too; whoever writes would trust wrong ones.
     if header.incompatible & features::DIRTY != 0 && access == Access::Write {
-        return refuse("writing to a qcow2 image marked dirty");
+        return refuse("writing to a qcow2 image marked dirty is");
     }
     if header.compression().is_none() {
         let kind = header.compression_type;
         if header.incompatible & features::COMPRESSION != 0 && kind > 1 {
-            return refuse(&format!("qcow2 compression type {kind}"));
+            return refuse(&format!("qcow2 compression type {kind} is"));
         }
         return Err(corrupt(
             104,

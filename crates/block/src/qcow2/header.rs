@@ -188,7 +188,7 @@ impl Header {
         let cluster_bits = raw.cluster_bits.get();
         if !(MIN_CLUSTER_BITS..=MAX_CLUSTER_BITS).contains(&cluster_bits) {
             return Err(Unsupported::new(format!(
-                "qcow2 clusters of 2^{cluster_bits} bytes (9 to 21 bits are known)"
+                "qcow2 clusters of 2^{cluster_bits} bytes (9 to 21 bits are known) are"
             ))
             .into());
         }
@@ -200,7 +200,7 @@ impl Header {
                     .map_err(|_| corrupt(0, "the file ends within the header"))?;
                 (Some(features), features.header_length.get())
             }
-            _ => return Err(Unsupported::new(format!("qcow2 version {version}")).into()),
+            _ => return Err(Unsupported::new(format!("qcow2 version {version} is")).into()),
         };
         if version == 3 && header_bytes < HEADER_BYTES_3
             || header_bytes % 8 != 0

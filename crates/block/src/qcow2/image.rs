@@ -80,7 +80,7 @@ impl Qcow2 {
                 } else {
                     "with a foreign"
                 };
-                return Err(Unsupported::new(format!("a qcow2 image {verb} {what}")).into());
+                return Err(Unsupported::new(format!("a qcow2 image {verb} {what} is")).into());
             }
         }
         let geometry = Geometry::new(&header);

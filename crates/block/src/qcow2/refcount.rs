@@ -105,7 +105,7 @@ impl Refcounts {
         let end = (first + number)
             .checked_mul(self.geometry.cluster_bytes())
             .filter(|end| *end <= MAX_FILE_BYTES)
-            .ok_or_else(|| Unsupported::new("qcow2 files of more than 64 PiB"))?;
+            .ok_or_else(|| Unsupported::new("qcow2 files of more than 64 PiB are"))?;
         self.next = first + number;
         if storage.length() < end {
             storage.set_length(end)?;
