@@ -94,6 +94,7 @@ pub(crate) fn judge(arguments: &[String]) -> Result<(), Failure> {
         "--no-fail-fast",
     ])
     .env("CHRISTEN_JUDGE_TREES", "40")
+    .env("CHRISTEN_JUDGE_FULL", "1")
     .env(tools::REQUIRE_TOOLS, "1"))
 }
 

@@ -21,8 +21,8 @@ use crate::quote::{argument, program};
 
 /// What one `pread` may ask for; the appliance's messages hold 4 MiB.
 const READ_BYTES: usize = 1 << 20;
-/// The attribute travels as base64 of base64 in a line of a shell, which Linux takes up to 128 KiB (`MAX_ARG_STRLEN`).
-const ATTRIBUTE_BYTES: usize = 60 << 10;
+/// The attribute is one argument of a program, in base64, and Linux takes arguments of 128 KiB (`MAX_ARG_STRLEN`).
+const ATTRIBUTE_BYTES: usize = 64 << 10;
 /// Where the appliance has the volume; only its shell sees this.
 const SYSROOT: &[u8] = b"/sysroot";
 /// Taken away by Linux on each write, and put back here since the trait keeps it.
@@ -54,6 +54,7 @@ pub struct GuestFs {
     kind: String,
     root: FileId,
     device: u64,
+    block_bytes: u32,
     mounted: bool,
     abandoned: bool,
 }
@@ -88,6 +89,7 @@ impl GuestFs {
             files: Files::default(),
             root: FileId::new(0),
             device: 0,
+            block_bytes: 4096,
             mounted: false,
             abandoned: false,
             options,
@@ -96,6 +98,7 @@ impl GuestFs {
         let top = opened.stat(b"/")?;
         opened.root = opened.files.note(top.inode, b"/".to_vec());
         opened.device = top.device;
+        opened.block_bytes = opened.statistics()?.block_bytes.max(2);
         opened.set_now(opened.options.now);
         Ok(opened)
     }
@@ -155,7 +158,10 @@ impl GuestFs {
     fn shell(&mut self, name: &str, arguments: &[&[u8]], path: &[u8]) -> Result<(), Error> {
         let file = [SYSROOT, path].concat();
         let arguments = [arguments, &[&file[..]]].concat();
-        self.change(&program(name, &arguments)).map(drop)
+        for line in program(name, &arguments) {
+            self.change(&line)?;
+        }
+        Ok(())
     }
 
     fn stat(&mut self, path: &[u8]) -> Result<Stat, Error> {
@@ -233,12 +239,20 @@ impl FileSystem for GuestFs {
         let (target_bytes, links, time_range) = match self.kind.as_str() {
             "xfs" => (1023, i32::MAX as u32, (-(1 << 31), 16_299_260_424)),
             "btrfs" => (4095, 65_535, (i64::MIN, i64::MAX)),
-            _ => (4095, 65_000, (-(1 << 31), 15_032_385_535)),
+            // ext4 keeps the target of a link in one block.
+            _ => (
+                usize::try_from(self.block_bytes - 1)
+                    .unwrap_or(4095)
+                    .min(4095),
+                65_000,
+                (-(1 << 31), 15_032_385_535),
+            ),
         };
         Limits {
             name_bytes: 255,
             target_bytes,
-            file_bytes: i64::MAX as u64,
+            // The appliance's calls have signed offsets, and Linux takes none in the last page.
+            file_bytes: i64::MAX as u64 & !0xffff,
             links,
             attribute_bytes: ATTRIBUTE_BYTES,
             owners: !matches!(self.kind.as_str(), "vfat" | "ntfs" | "exfat"),
@@ -327,6 +341,9 @@ impl FileSystem for GuestFs {
 
     fn read_at(&mut self, file: FileId, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
         let path = self.expect(file, 0o100_000, Error::NotFile)?;
+        if offset >= self.stat(&path)?.size {
+            return Ok(0);
+        }
         let mut done = 0;
         for part in buffer.chunks_mut(READ_BYTES) {
             let bytes = self.run(&format!(
@@ -355,6 +372,10 @@ impl FileSystem for GuestFs {
         if data.is_empty() {
             return Ok(());
         }
+        let end = offset.checked_add(data.len() as u64);
+        if end.is_none_or(|end| end > self.limits().file_bytes) {
+            return Err(Error::FileTooLarge);
+        }
         let (local, _) = self.spool(&mut &data[..])?;
         self.write(
             file,
@@ -368,6 +389,9 @@ impl FileSystem for GuestFs {
 
     fn set_size(&mut self, file: FileId, size: u64) -> Result<(), Error> {
         let path = self.expect(file, 0o100_000, Error::NotFile)?;
+        if size > self.limits().file_bytes {
+            return Err(Error::FileTooLarge);
+        }
         self.write(file, &format!("truncate-size {} {size}", argument(&path)))
     }
 
@@ -566,8 +590,29 @@ impl FileSystem for GuestFs {
 
     fn set_attribute(&mut self, file: FileId, name: &[u8], value: &[u8]) -> Result<(), Error> {
         let path = self.files.path(file)?.to_vec();
-        if name.contains(&0) || name.ends_with(b".") {
+        if name.contains(&0) || [&b"user."[..], b"trusted.", b"security."].contains(&name) {
             return Err(Error::InvalidName);
+        }
+        if name.len() > 255 {
+            return Err(Error::NameTooLong);
+        }
+        let kind = self.stat(&path)?.mode & TYPE_MASK;
+        let list = match name {
+            b"system.posix_acl_access" => true,
+            b"system.posix_acl_default" if kind != 0o040_000 && kind != 0o120_000 => {
+                return Err(Error::InvalidAttribute);
+            }
+            b"system.posix_acl_default" => true,
+            _ => false,
+        };
+        // What the kernel says to these, "not permitted" and "not supported", it says to other things too.
+        let possible = match name.split(|byte| *byte == b'.').next() {
+            Some(b"user") => matches!(kind, 0o040_000 | 0o100_000),
+            Some(b"trusted" | b"security") => true,
+            _ => list && kind != 0o120_000,
+        };
+        if !possible {
+            return Err(Error::NotPossible("this extended attribute"));
         }
         if value.len() > ATTRIBUTE_BYTES {
             return Err(Error::NoAttributeSpace);
@@ -577,7 +622,10 @@ impl FileSystem for GuestFs {
         if !value.is_empty() {
             arguments.extend([b"-v", &encoded[..]]);
         }
-        self.shell("setfattr -h", &arguments, &path)
+        match self.shell("setfattr -h", &arguments, &path) {
+            Err(Error::NoSpace) => Err(Error::NoAttributeSpace),
+            done => done,
+        }
     }
 
     fn remove_attribute(&mut self, file: FileId, name: &[u8]) -> Result<(), Error> {
@@ -600,7 +648,6 @@ impl FileSystem for GuestFs {
         if self.mounted {
             // Nothing of a mounted filesystem is whole on its device; the next operation mounts it again.
             self.guestfish.run("umount /")?;
-            self.guestfish.run("sync")?;
             self.mounted = false;
         }
         Ok(())

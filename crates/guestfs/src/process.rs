@@ -14,6 +14,9 @@ const LAUNCH_LIMIT: Duration = Duration::from_secs(300);
 /// Copying a large file takes long; nothing that works is silent for this long.
 const COMMAND_LIMIT: Duration = Duration::from_secs(900);
 
+/// guestfish reads lines into 8,192 bytes and takes what is left for the next command.
+const LINE_BYTES: usize = 8000;
+
 /// How much of what guestfish says is kept for a message.
 const SAID_BYTES: usize = 2000;
 
@@ -86,6 +89,11 @@ impl Guestfish {
     }
 
     fn ask(&mut self, command: &str, limit: Duration) -> Result<Vec<u8>, Error> {
+        if command.len() > LINE_BYTES {
+            return Err(Error::Refused {
+                said: "the line: File name too long".to_owned(),
+            });
+        }
         self.commands += 1;
         let mark = format!("{}-{}\n", self.mark, self.commands);
         // Without the minus guestfish ends at the first error. The mark ends the answer; guestfish writes it after all of the answer, and what the

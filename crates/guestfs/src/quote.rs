@@ -28,11 +28,27 @@ pub(crate) fn argument(bytes: &[u8]) -> String {
     quoted
 }
 
-/// Makes a line for `debug sh` that runs a program with any arguments. The line holds no character that a shell or libguestfs could
+/// guestfish cuts lines of more than 8,192 bytes in two; this much of a line is words.
+const WORDS_BYTES: usize = 6000;
+
+/// Makes lines for `debug sh` that run a program with any arguments. They hold no character that a shell or libguestfs could
 /// take for something else: what stands between (guestfish, the daemon, a shell or two) differs in how often it takes quotes away.
-pub(crate) fn program(name: &str, arguments: &[&[u8]]) -> String {
+/// What does not fit in a line is gathered in a file of the appliance's own.
+pub(crate) fn program(name: &str, arguments: &[&[u8]]) -> Vec<String> {
     let words = BASE64_STANDARD.encode(arguments.join(&0));
-    format!("debug sh \"echo {words} | base64 -d | xargs -0 {name}\"")
+    let (rest, last) = words.split_at((words.len() - 1) / WORDS_BYTES * WORDS_BYTES);
+    let mut lines = Vec::new();
+    for (index, part) in rest.as_bytes().chunks(WORDS_BYTES).enumerate() {
+        let to = if index == 0 { ">" } else { ">>" };
+        // All of base64 is ASCII.
+        let part = String::from_utf8_lossy(part);
+        lines.push(format!("debug sh \"echo {part} {to} /tmp/words\""));
+    }
+    let before = if rest.is_empty() { "" } else { "/tmp/words " };
+    lines.push(format!(
+        "debug sh \"echo {last} | cat {before}- | base64 -d | xargs -0 {name}\""
+    ));
+    lines
 }
 
 #[cfg(test)]
@@ -49,7 +65,10 @@ mod tests {
     fn a_program_gets_its_arguments_as_they_are() {
         assert_eq!(
             program("chown", &[b"0:0", b"/it's"]),
-            "debug sh \"echo MDowAC9pdCdz | base64 -d | xargs -0 chown\""
+            ["debug sh \"echo MDowAC9pdCdz | cat - | base64 -d | xargs -0 chown\""]
         );
+        let lines = program("setfattr", &[&[b'x'; 20_000]]);
+        assert_eq!(lines.len(), 5);
+        assert!(lines.iter().all(|line| line.len() < 8000));
     }
 }
