@@ -4,6 +4,8 @@
 //! orders differ; a mutator that must hit both at once gets nowhere. Half of the inputs are
 //! repaired, the other half left as they came (the targets take the choice from the input).
 
+use xxhash_rust::xxh3::xxh3_64;
+
 /// Sector of ISO 9660.
 const SECTOR: usize = 2048;
 
@@ -133,4 +135,23 @@ pub fn repair_vfat(image: &mut [u8]) {
             image.copy_within(first..first + length, to);
         }
     }
+}
+
+/// `crates/block/src/redo/layout.rs`: the length, and the checksums of table and header.
+pub fn repair_redo(file: &mut [u8]) {
+    if file.len() < 72 {
+        return;
+    }
+    let length = file.len() as u64;
+    let mut start = [0; 8];
+    start.copy_from_slice(&file[24..32]);
+    let table = u64::from_le_bytes(start).min(length);
+    let mut put = |at: usize, value: u64| file[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    put(16, length);
+    put(24, table);
+    put(32, length - table);
+    let checksum = xxh3_64(&file[table as usize..]);
+    file[40..48].copy_from_slice(&checksum.to_le_bytes());
+    let checksum = xxh3_64(&file[..64]);
+    file[64..72].copy_from_slice(&checksum.to_le_bytes());
 }

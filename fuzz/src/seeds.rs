@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use christen_block::qcow2::{self, CreateOptions, Qcow2};
-use christen_block::{Access, BlockDevice, MemoryDevice, MemoryStorage, Storage};
+use christen_block::{
+    Access, BlockDevice, Format, Image, MemoryDevice, MemoryStorage, OpenOptions, Purpose,
+    StatedFormat, Storage,
+};
 use christen_configdrive::{Timestamp, Tree, iso9660, vfat};
 use christen_fuzz::repair;
 // Built with coverage like the targets, so it needs the callbacks of the library that counts.
@@ -49,6 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let golden = repository.join("crates/instance/tests/golden");
     texts(&golden, "json", &corpus, "json")?;
     texts(&golden, "json", &corpus, "description")?;
+    seed(&corpus, "redo", "cut", &redo_file()?)?;
     for (index, text) in NOVA_CONFS.iter().enumerate() {
         seed(&corpus, "nova_conf", &index.to_string(), text.as_bytes())?;
     }
@@ -93,6 +97,39 @@ fn qcow2_images() -> Result<Vec<Named>, Box<dyn Error>> {
         images.push((name, storage.snapshot()));
     }
     Ok(images)
+}
+
+/// A redo file as a commit leaves it that is cut in the middle.
+fn redo_file() -> Result<Vec<u8>, Box<dyn Error>> {
+    let directory = std::env::temp_dir().join(format!("christen-seeds-{}", std::process::id()));
+    fs::create_dir(&directory)?;
+    let path = directory.join("image");
+    fs::write(&path, vec![3; 16 << 10])?;
+    let options = OpenOptions {
+        format: StatedFormat::Stated(Format::Raw),
+        purpose: Purpose::Change,
+        allow_backing: Vec::new(),
+        redo_directory: None,
+    };
+    let image = Image::open(&path, &options)?;
+    for place in [100, 9_000] {
+        image.disk().write_at(&[4; 600], place)?;
+    }
+    let cut = std::panic::AssertUnwindSafe(|| image.commit(&mut |_| panic!("cut on purpose")));
+    if std::panic::catch_unwind(cut).is_ok() {
+        return Err("the commit was not cut".into());
+    }
+    let mut redo = None;
+    for entry in fs::read_dir(&directory)? {
+        let entry = entry?;
+        if entry.file_name() != "image" {
+            redo = Some(fs::read(entry.path())?);
+        }
+    }
+    fs::remove_dir_all(&directory)?;
+    let mut redo = redo.ok_or("there is no redo file")?;
+    redo.push(0);
+    Ok(redo)
 }
 
 /// Each names a rule of oslo.config.
