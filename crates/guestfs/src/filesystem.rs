@@ -236,15 +236,21 @@ impl FileSystem for GuestFs {
     }
 
     fn limits(&self) -> Limits {
-        let (target_bytes, links, time_range) = match self.kind.as_str() {
-            "xfs" => (1023, i32::MAX as u32, (-(1 << 31), 16_299_260_424)),
-            "btrfs" => (4095, 65_535, (i64::MIN, i64::MAX)),
-            // ext4 keeps the target of a link in one block.
+        let block = self.block_bytes as usize;
+        let (target_bytes, links, attribute_bytes, time_range) = match self.kind.as_str() {
+            "xfs" => (
+                1023,
+                i32::MAX as u32,
+                ATTRIBUTE_BYTES,
+                (-(1 << 31), 16_299_260_424),
+            ),
+            // An attribute stands in one node of the tree, and those have 4 KiB at least.
+            "btrfs" => (4095, 65_535, 3900, (i64::MIN, i64::MAX)),
+            // ext4 keeps the target of a link in one block, and attributes with their names in another.
             _ => (
-                usize::try_from(self.block_bytes - 1)
-                    .unwrap_or(4095)
-                    .min(4095),
+                (block - 1).min(4095),
                 65_000,
+                block - 64,
                 (-(1 << 31), 15_032_385_535),
             ),
         };
@@ -254,7 +260,7 @@ impl FileSystem for GuestFs {
             // The appliance's calls have signed offsets, and Linux takes none in the last page.
             file_bytes: i64::MAX as u64 & !0xffff,
             links,
-            attribute_bytes: ATTRIBUTE_BYTES,
+            attribute_bytes,
             owners: !matches!(self.kind.as_str(), "vfat" | "ntfs" | "exfat"),
             time_step: 1,
             time_range,
@@ -283,7 +289,7 @@ impl FileSystem for GuestFs {
 
     fn set_now(&mut self, now: Timestamp) {
         self.options.now = now;
-        let date = format!("date -s @{}.{:09}", now.seconds, now.nanoseconds);
+        let date = format!("date -s {}", date(now.seconds, now.nanoseconds));
         // A clock that cannot be set is the appliance's affair; the times that matter are set by name.
         let _ = self.guestfish.run(&format!("debug sh \"{date}\""));
     }
@@ -552,7 +558,7 @@ impl FileSystem for GuestFs {
             } else {
                 time.nanoseconds
             };
-            let date = format!("@{seconds}.{nanoseconds:09}");
+            let date = date(seconds, nanoseconds);
             self.shell(
                 "touch -c -h",
                 &[option.as_bytes(), b"-d", date.as_bytes()],
@@ -617,6 +623,13 @@ impl FileSystem for GuestFs {
         if value.len() > ATTRIBUTE_BYTES {
             return Err(Error::NoAttributeSpace);
         }
+        // A list without entries is its version and nothing else.
+        if list && (value.is_empty() || value == [2, 0, 0, 0]) {
+            return match self.remove_attribute(file, name) {
+                Err(Error::NotFound) => Ok(()),
+                done => done,
+            };
+        }
         let encoded = [&b"0s"[..], BASE64_STANDARD.encode(value).as_bytes()].concat();
         let mut arguments = vec![&b"-n"[..], name];
         if !value.is_empty() {
@@ -624,6 +637,8 @@ impl FileSystem for GuestFs {
         }
         match self.shell("setfattr -h", &arguments, &path) {
             Err(Error::NoSpace) => Err(Error::NoAttributeSpace),
+            // The kernel's answer to a version that it does not know.
+            Err(Error::NotPossible(_)) if list => Err(Error::InvalidAttribute),
             done => done,
         }
     }
@@ -651,6 +666,16 @@ impl FileSystem for GuestFs {
             self.mounted = false;
         }
         Ok(())
+    }
+}
+
+/// The form in which coreutils take a moment: a fraction behind a negative number counts downwards.
+fn date(seconds: i64, nanoseconds: u32) -> String {
+    if seconds < 0 && nanoseconds > 0 {
+        let whole = -(seconds + 1);
+        format!("@-{whole}.{:09}", 1_000_000_000 - nanoseconds)
+    } else {
+        format!("@{seconds}.{nanoseconds:09}")
     }
 }
 
