@@ -620,7 +620,7 @@ impl FileSystem for GuestFs {
         if !possible {
             return Err(Error::NotPossible("this extended attribute"));
         }
-        if value.len() > ATTRIBUTE_BYTES {
+        if value.len() > self.limits().attribute_bytes {
             return Err(Error::NoAttributeSpace);
         }
         // A list without entries is its version and nothing else.
