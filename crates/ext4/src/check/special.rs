@@ -226,6 +226,7 @@ impl Audit<'_> {
         let mut first = First {
             most,
             blocks: Vec::new(),
+            nodes: 64,
         };
         mapping::walk(self.reader, inode, &mut first)?;
         Ok(first.blocks)
@@ -235,6 +236,9 @@ impl Audit<'_> {
 struct First {
     most: u64,
     blocks: Vec<u64>,
+    /// How many blocks of the mapping may still be read: these files are walked over before or without being claimed, and in a
+    /// damaged one the same block may be named again and again.
+    nodes: u32,
 }
 
 impl Visitor for First {
@@ -245,7 +249,9 @@ impl Visitor for First {
     }
 
     fn node(&mut self, _: u64) -> bool {
-        (self.blocks.len() as u64) < self.most
+        let goes_on = (self.blocks.len() as u64) < self.most && self.nodes > 0;
+        self.nodes = self.nodes.saturating_sub(1);
+        goes_on
     }
 
     fn broken(&mut self, _: &'static str) {}
