@@ -118,15 +118,20 @@ impl Tree {
         let mut buffer = vec![0; READ_BYTES];
         visit(fs, top, &mut |fs, found| {
             let mut file = describe(fs, found.file, &found.attributes)?;
-            let is_directory = file.kind == Kind::Directory;
-            if !is_directory && file.links != 1 {
-                file.same_as = first_names.get(&found.file).cloned();
-                first_names
-                    .entry(found.file)
-                    .or_insert_with(|| found.path.clone());
+            let has_names = file.kind != Kind::Directory && file.links != 1;
+            if let Some((path, content)) = first_names.get(&found.file)
+                && has_names
+            {
+                file.same_as = Some(GuestPath::clone(path));
+                file.content = *content;
+                files.insert(found.path.clone(), file);
+                return Ok(Next::Into);
             }
             if file.kind == Kind::File && file.size <= options.content_bytes {
                 file.content = Some(hash(fs, found.file, &mut buffer)?);
+            }
+            if has_names {
+                first_names.insert(found.file, (found.path.clone(), file.content));
             }
             files.insert(found.path.clone(), file);
             Ok(Next::Into)
