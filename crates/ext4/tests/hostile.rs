@@ -261,7 +261,7 @@ fn repair(bytes: &mut [u8], recipe: &Recipe) {
     };
     let first_group = 2 * BLOCK;
     let table = u32_at(bytes, first_group + 8) as usize;
-    if inode_bytes >= 128 && inode_bytes <= BLOCK && inodes_per_group <= 8192 {
+    if (128..=BLOCK).contains(&inode_bytes) && inodes_per_group <= 8192 {
         for index in 0..inodes_per_group {
             let at = table.saturating_mul(BLOCK) + index * inode_bytes;
             let Some(inode) = bytes.get_mut(at..at + inode_bytes) else {
