@@ -356,6 +356,8 @@ fn an_image_in_use_is_refused() {
         &mut christen_in(&directory, "mkdir a.img /new --format raw"),
         1,
     );
+    // Nor is it read, while it may change.
+    fail_somehow(&mut christen_in(&directory, "ls a.img"), 1);
     drop(child.stdin.take());
     child.wait().expect("it is ours");
     assert!(
@@ -583,4 +585,50 @@ fn damage_is_told_by_check() {
     assert_eq!(*member(&json.json(), "clean"), false.into());
     assert_eq!(json.status, 1);
     fail_somehow(&mut christen_in(&directory, "check none.img"), 2);
+}
+
+#[test]
+fn an_nbd_export_is_changed_with_a_directory_for_the_redo_file() {
+    let (Some(tools), Some(qemu_nbd)) = (Tools::require(), tools::require("qemu-nbd")) else {
+        return;
+    };
+    let directory = TempDir::new();
+    let image = directory.join("a.img");
+    tools.guest(&image, &["-t", "ext4"]);
+    let socket = directory.join("socket");
+    let mut server = Command::new(qemu_nbd)
+        .args(["-f", "raw", "-t", "-k"])
+        .args([&socket, &image])
+        .spawn()
+        .expect("qemu-nbd starts");
+    for _ in 0..500 {
+        if socket.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let uri = format!("nbd+unix:///?socket={}", socket.display());
+    let mkdir = format!("mkdir {uri} /new --format raw");
+    let without = run(&mut christen_in(&directory, &mkdir));
+    let with = run(&mut christen_in(
+        &directory,
+        &format!("{mkdir} --redo-dir ."),
+    ));
+    let listed = run(&mut christen_in(&directory, &format!("ls {uri}")));
+    server.kill().expect("it is ours");
+    server.wait().expect("it is ours");
+    assert_eq!(without.status, 1, "{}", without.stderr);
+    assert!(
+        without.stderr.contains("hint: pass `--redo-dir DIR`"),
+        "{}",
+        without.stderr
+    );
+    assert_eq!(with.status, 0, "{}", with.stderr);
+    assert_eq!(
+        listed.text(),
+        "etc\nlost+found\nnew\nsrv\n",
+        "{}",
+        listed.stderr
+    );
+    tools.check(&image);
 }

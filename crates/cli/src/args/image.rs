@@ -59,7 +59,7 @@ pub(crate) struct VolumeArguments {
 /// How an image is opened for reading.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct ReadArguments {
-    /// The disk image: a file or a block device
+    /// The disk image: a file, a block device, or the URI of an NBD export
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) image: PathBuf,
 
@@ -93,7 +93,7 @@ pub(crate) struct ReadVolumeArguments {
 /// How an image is changed.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct WriteArguments {
-    /// The disk image: a file or a block device
+    /// The disk image: a file, a block device, or the URI of an NBD export
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) image: PathBuf,
 
@@ -444,7 +444,7 @@ pub(crate) struct ImageDiffArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArguments {
-    /// The disk image: a file or a block device
+    /// The disk image: a file, a block device, or the URI of an NBD export
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) image: PathBuf,
 

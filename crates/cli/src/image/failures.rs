@@ -96,3 +96,44 @@ fn is_permission(error: &Error) -> bool {
         .and_then(|source| source.downcast_ref::<io::Error>())
         .is_some_and(|source| source.kind() == io::ErrorKind::PermissionDenied)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::process::ExitCode;
+
+    use super::*;
+
+    #[test]
+    fn only_a_commit_that_had_begun_ends_with_3() {
+        let full = || Error::NoSpace {
+            place: "/images".to_owned(),
+            needed: 10,
+            available: Some(5),
+        };
+        let failure = cannot_commit(Path::new("a.img"), &full());
+        assert_eq!(
+            failure.render(),
+            "error: cannot change `a.img`: the image was not changed\n  \
+             10 bytes are needed in `/images`, and there are 5\n"
+        );
+        assert_eq!(failure.exit_code(), ExitCode::from(1));
+        let begun = Error::Interrupted {
+            redo: PathBuf::from("/images/.a.img.redo"),
+            source: Box::new(full()),
+        };
+        for failure in [
+            cannot_commit(Path::new("a.img"), &begun),
+            cannot_open(Path::new("a.img"), &begun),
+        ] {
+            assert_eq!(
+                failure.render(),
+                "error: the change of `a.img` was begun and not completed: the image may hold a part of it\n  \
+                 the change was begun and not completed; `/images/.a.img.redo` completes it\n  \
+                 10 bytes are needed in `/images`, and there are 5\n\
+                 hint: do not start the guest; `christen recover a.img` completes the change\n"
+            );
+            assert_eq!(failure.exit_code(), ExitCode::from(3));
+        }
+    }
+}
