@@ -30,6 +30,9 @@ pub(crate) struct Memory {
     verified_blocks: HashMap<GroupNumber, ()>,
     /// Groups whose inode bitmap was verified.
     pub(crate) verified_inodes: HashMap<GroupNumber, ()>,
+    /// The longest run that the last search came to which did not find one of the length it wanted: until blocks are freed, there is no use in looking
+    /// for longer ones again.
+    longest: Option<u32>,
     /// The bits of a group's block bitmap that stand for metadata of fixed place.
     metadata: HashMap<GroupNumber, Arc<[Range<u32>]>>,
 }
@@ -55,7 +58,10 @@ impl Volume {
             .unwrap_or((GroupNumber(0), 0));
         let groups = self.superblock.groups();
         // A quarter of a group is long enough anywhere.
-        let enough = wanted.min(self.superblock.blocks_per_group() / 4).max(1);
+        let enough = wanted
+            .min(self.superblock.blocks_per_group() / 4)
+            .min(self.alloc.longest.unwrap_or(u32::MAX))
+            .max(1);
         let mut best: Option<(GroupNumber, Range<u32>)> = None;
         let mut tried = 0;
         for step in 0..groups {
@@ -101,6 +107,9 @@ impl Volume {
             return Err(vfs::Error::NoSpace.into());
         };
         let count = run.end - run.start;
+        if count < enough && count < wanted.min(ENOUGH_AT_GOAL) {
+            self.alloc.longest = Some(count);
+        }
         let start = BlockNumber(self.superblock.group_start(group).0 + u64::from(run.start));
         self.mark_blocks(group, run, true)?;
         Ok((start, count))
@@ -109,6 +118,7 @@ impl Volume {
     /// Frees blocks that follow one another. What was metadata in them is forgotten.
     pub(crate) fn free_blocks(&mut self, start: BlockNumber, count: u32) -> Result<()> {
         self.check_content(start, count)?;
+        self.alloc.longest = None;
         let mut at = start.0;
         let end = start.0 + u64::from(count);
         while at < end {

@@ -1,5 +1,7 @@
 //! What is done to names: made, linked, renamed, removed.
 
+use std::collections::HashSet;
+
 use christen_vfs::{self as vfs, Kind, NewFile, NewKind};
 use zerocopy::IntoBytes as _;
 use zerocopy::byteorder::little_endian::U32;
@@ -337,8 +339,9 @@ impl Volume {
     /// Tells whether a directory is another one or below it.
     fn is_below(&mut self, directory: InodeNumber, above: InodeNumber) -> Result<bool> {
         let mut at = directory;
-        // No way to the root is longer than there are inodes; a circle is damage.
-        for _ in 0..self.superblock.inodes() {
+        let mut seen = HashSet::new();
+        // What is seen twice is a circle, which is damage.
+        while seen.insert(at) {
             if at == above {
                 return Ok(true);
             }

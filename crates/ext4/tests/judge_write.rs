@@ -3,6 +3,8 @@
 mod support;
 
 use std::env;
+use std::fs;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,6 +13,7 @@ use christen_block::{BlockDevice, MemoryDevice};
 use christen_ext4::{Access, Error, Ext4, OpenOptions};
 
 use christen_testkit::ext::{BLOCK_BYTES, RECIPES, Recipe};
+use christen_testkit::temp::TempDir;
 use christen_testkit::tools;
 use christen_vfs::{self as vfs, FileSystem, Kind, NewKind, Times, Timestamp};
 
@@ -311,5 +314,76 @@ fn no_failure_of_the_device_ends_well() {
             assert!(operations > 10);
             return;
         }
+    }
+}
+
+#[test]
+fn what_the_disk_held_before_does_not_show() {
+    if tools::require("mke2fs").is_none() || tools::require("e2fsck").is_none() {
+        return;
+    }
+    // Neither inode tables nor bitmaps are written by mke2fs where they can be left for later.
+    for (name, features, block_bytes) in [
+        ("metadata_csum", "metadata_csum,64bit", "1024"),
+        ("uninit_bg", "^metadata_csum,uninit_bg", "2048"),
+        (
+            "inline_data",
+            "metadata_csum,inline_data,orphan_file",
+            "4096",
+        ),
+    ] {
+        let directory = TempDir::new();
+        let path = directory.path().join("image");
+        fs::write(&path, vec![0xa5; 24 << 20]).unwrap();
+        tools::run(
+            Command::new(tools::find("mke2fs").unwrap())
+                .args([
+                    "-q",
+                    "-F",
+                    "-t",
+                    "ext4",
+                    "-b",
+                    block_bytes,
+                    "-O",
+                    features,
+                    "-g",
+                    "4096",
+                ])
+                .args(["-E", "lazy_itable_init=1,nodiscard"])
+                .arg(&path),
+        );
+        change_everything(&Image::read(format!("{name} on a used disk"), directory));
+    }
+}
+
+#[test]
+#[ignore = "makes 65,000 directories; run it with `--release -- --ignored`"]
+fn a_directory_has_more_directories_than_can_be_counted() {
+    for (recipe, most) in [("ext4-1.43", None), ("ext3", Some(64_998))] {
+        let image = Image::make(Recipe::named(recipe), 1024, 160, &["-N", "70000"]);
+        let mut filesystem = image.open();
+        let root = filesystem.root();
+        let top = mkdir(&mut filesystem, root, "top");
+        let mut made = 0;
+        for number in 0..65_100 {
+            let name = format!("{number}");
+            match filesystem.create(top, name.as_bytes(), &new(NewKind::Directory, 0o755)) {
+                Ok(_) => made += 1,
+                Err(vfs::Error::TooManyLinks) => break,
+                Err(error) => panic!("{recipe}, {number}: {error:?}"),
+            }
+        }
+        assert_eq!(made, most.unwrap_or(65_100), "{recipe}");
+        let links = filesystem.attributes(top).unwrap().links;
+        assert_eq!(links, most.map_or(1, |most| most + 2), "{recipe}");
+        filesystem.finish().unwrap();
+        image.check("with many directories");
+        for number in 0..200 {
+            filesystem
+                .remove(top, format!("{number}").as_bytes())
+                .unwrap();
+        }
+        filesystem.finish().unwrap();
+        image.check("with some of them removed");
     }
 }
