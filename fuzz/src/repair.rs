@@ -155,3 +155,89 @@ pub fn repair_redo(file: &mut [u8]) {
     let checksum = xxh3_64(&file[..64]);
     file[64..72].copy_from_slice(&checksum.to_le_bytes());
 }
+
+/// Takes bytes into a check of ISO 3309 from any start, without the final complement.
+fn crc32(start: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(start, |state, byte| {
+        (0..8).fold(state ^ u32::from(*byte), |state, _| {
+            (state >> 1) ^ (0xedb8_8320 * (state & 1))
+        })
+    })
+}
+
+/// UEFI 2.10, section 5.3: the announcement, and the signatures and checksums of both copies, with sectors of 512 bytes.
+pub fn repair_gpt(disk: &mut [u8]) {
+    let sectors = disk.len() / 512;
+    if sectors < 6 {
+        return;
+    }
+    disk[450] = 0xee;
+    disk[454..458].copy_from_slice(&1_u32.to_le_bytes());
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    for sector in [1, sectors - 1] {
+        let at = sector * 512;
+        let number = |disk: &[u8], offset: usize| {
+            let bytes = disk[at + offset..].first_chunk().copied();
+            u64::from_le_bytes(bytes.unwrap_or_default())
+        };
+        let start = usize::try_from(number(disk, 72))
+            .unwrap_or(usize::MAX)
+            .saturating_mul(512);
+        let length = (number(disk, 80) as u32 as usize).saturating_mul(128);
+        let entries = disk.get(start..start.saturating_add(length));
+        let entries_crc = entries.map(|entries| !crc32(u32::MAX, entries));
+        let header = &mut disk[at..at + 512];
+        header[..8].copy_from_slice(b"EFI PART");
+        header[12..16].copy_from_slice(&92_u32.to_le_bytes());
+        header[16..20].fill(0);
+        header[24..32].copy_from_slice(&(sector as u64).to_le_bytes());
+        header[84..88].copy_from_slice(&128_u32.to_le_bytes());
+        header[88..92].copy_from_slice(&entries_crc.unwrap_or_default().to_le_bytes());
+        let crc = !crc32(u32::MAX, &header[..92]);
+        header[16..20].copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
+/// Makes a physical volume of LVM2 of a label, the header of a metadata area and a text, in this order; of 1 MiB and a half.
+pub fn lvm_volume(input: &[u8], repaired: bool) -> Vec<u8> {
+    const START: u32 = 0xf597_a6cf;
+    const AREA: usize = 4096;
+    let mut volume = vec![0; 3 << 19];
+    let mut padded = input.to_vec();
+    padded.resize(input.len().max(1024), 0);
+    let (label, rest) = padded.split_at(512);
+    let (header, text) = rest.split_at(512);
+    let text = &text[..text.len().min(60_000)];
+    volume[512..1024].copy_from_slice(label);
+    volume[AREA..AREA + 512].copy_from_slice(header);
+    volume[AREA + 512..AREA + 512 + text.len()].copy_from_slice(text);
+    if !repaired {
+        return volume;
+    }
+    let label = &mut volume[512..1024];
+    label[..8].copy_from_slice(b"LABELONE");
+    label[8..16].copy_from_slice(&1_u64.to_le_bytes());
+    label[20..24].copy_from_slice(&32_u32.to_le_bytes());
+    label[24..32].copy_from_slice(b"LVM2 001");
+    // The identity that the seed's text names.
+    label[32..64].fill(b'a');
+    // One range of data, one of metadata.
+    label[72..136].fill(0);
+    label[72..80].copy_from_slice(&(1_u64 << 20).to_le_bytes());
+    label[104..112].copy_from_slice(&(AREA as u64).to_le_bytes());
+    let crc = crc32(START, &label[20..]);
+    label[16..20].copy_from_slice(&crc.to_le_bytes());
+
+    let text_crc = crc32(START, text);
+    let area = &mut volume[AREA..AREA + 512];
+    area[4..20].copy_from_slice(b"\x20LVM2\x20x[5A%r0N*>");
+    area[20..24].copy_from_slice(&1_u32.to_le_bytes());
+    for (at, number) in [(24, AREA), (32, 1 << 16), (40, 512), (48, text.len())] {
+        area[at..at + 8].copy_from_slice(&(number as u64).to_le_bytes());
+    }
+    area[56..60].copy_from_slice(&text_crc.to_le_bytes());
+    area[60..64].fill(0);
+    let crc = crc32(START, &area[4..]);
+    area[..4].copy_from_slice(&crc.to_le_bytes());
+    volume
+}

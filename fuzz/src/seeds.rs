@@ -40,7 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         vfat::write(&tree, &options, &mut image)?;
         for (suffix, choice) in [("repaired", 0), ("raw", 1)] {
             image.push(choice);
-            seed(&corpus, "vfat", &format!("{name}-{suffix}"), &image)?;
+            for target in ["vfat", "fat"] {
+                seed(&corpus, target, &format!("{name}-{suffix}"), &image)?;
+            }
             image.pop();
         }
     }
@@ -48,6 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         image.push(0);
         seed(&corpus, "qcow2", name, &image)?;
     }
+    disks(&corpus)?;
     texts(&repository.join("examples"), "yaml", &corpus, "description")?;
     let golden = repository.join("crates/instance/tests/golden");
     texts(&golden, "json", &corpus, "json")?;
@@ -131,6 +134,60 @@ fn redo_file() -> Result<Vec<u8>, Box<dyn Error>> {
     redo.push(0);
     Ok(redo)
 }
+
+/// A disk with a GPT of two partitions, a group of LVM2 and an agreeable NBD server.
+fn disks(corpus: &Path) -> Result<(), Box<dyn Error>> {
+    let mut disk = vec![0; 64 * 512];
+    for (sector, other, entries) in [(1_usize, 63_u64, 2_u64), (63, 1, 59)] {
+        let header = &mut disk[sector * 512..];
+        for (at, number) in [(32, other), (40, 6), (48, 58), (72, entries), (80, 4)] {
+            header[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        }
+        for (index, (first, last)) in [(6_u64, 20_u64), (21, 58)].into_iter().enumerate() {
+            let entry = &mut disk[entries as usize * 512 + index * 128..][..128];
+            entry[..32].fill(index as u8 + 1);
+            entry[32..40].copy_from_slice(&first.to_le_bytes());
+            entry[40..48].copy_from_slice(&last.to_le_bytes());
+        }
+    }
+    disk.push(0);
+    seed(corpus, "partition", "gpt", &disk)?;
+    for (choice, offset) in [(0, 0), (1, 1024), (2, 1024)] {
+        let mut input = vec![0; offset];
+        input.extend_from_slice(LVM_TEXT.as_bytes());
+        input.push(choice);
+        seed(corpus, "lvm", &choice.to_string(), &input)?;
+    }
+    let mut server = b"NBDMAGICIHAVEOPT\0\x03".to_vec();
+    for (kind, data) in [
+        (3_u32, &b"\0\0\0\0\0\0\0\0\x10\0\0\x0d"[..]),
+        (3, b"\0\x03\0\0\x02\0\0\0\x10\0\0\x10\0\0"),
+        (1, b""),
+    ] {
+        server.extend_from_slice(&0x0003_e889_0455_65a9_u64.to_be_bytes());
+        for number in [7, kind, data.len() as u32] {
+            server.extend_from_slice(&number.to_be_bytes());
+        }
+        server.extend_from_slice(data);
+    }
+    for cookie in 1..6_u64 {
+        server.extend_from_slice(b"\x67\x44\x66\x98\0\0\0\0");
+        server.extend_from_slice(&cookie.to_be_bytes());
+        if cookie == 1 {
+            server.extend_from_slice(&[0; 4096]);
+        }
+    }
+    seed(corpus, "nbd", "agreeable", &server)
+}
+
+const LVM_TEXT: &str = r#"g { id = "gggggg-gggg-gggg-gggg-gggg-gggg-gggggg" seqno = 1 status = ["RESIZEABLE"]
+extent_size = 8 physical_volumes { pv0 { id = "aaaaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaaaa" pe_start = 2048 pe_count = 100 } }
+logical_volumes { root { id = "llllll-llll-llll-llll-llll-llll-llllll" status = ["READ", "WRITE", "VISIBLE"]
+segment_count = 2
+segment1 { start_extent = 0 extent_count = 3 type = "striped" stripe_count = 1 stripes = ["pv0", 9] }
+segment2 { start_extent = 3 extent_count = 2 type = "striped" stripe_count = 1 stripes = ["pv0", 0] } } } }
+contents = "Text Format Volume Group" version = 1
+"#;
 
 /// Each names a rule of oslo.config.
 const NOVA_CONFS: [&str; 4] = [
