@@ -539,6 +539,22 @@ fn a_backing_file_is_opened_with_permission_only() {
     ));
     assert_eq!(listed.text(), "etc\nlost+found\nnew\nsrv\n");
     assert_eq!(hash(&base), before);
+    let inspect = "inspect top.qcow2 --allow-backing .";
+    let shown = succeed(&mut christen_in(&directory, inspect));
+    for line in [
+        "format               qcow2, told by its first bytes",
+        "qcow2 version        3",
+        "backing file         base.img (raw)",
+    ] {
+        assert!(
+            shown.text().lines().any(|it| it == line),
+            "{line}\n{}",
+            shown.text()
+        );
+    }
+    let json = succeed(&mut christen_in(&directory, &format!("{inspect} --json"))).json();
+    let name = member(member(&json, "qcow2"), "backing_file");
+    assert_eq!(name.as_str(), Some("base.img"));
     tools::run(Command::new(&qemu_img).current_dir(&*directory).args([
         "convert",
         "-O",

@@ -12,6 +12,7 @@ pub(crate) mod open;
 pub(crate) mod operation;
 pub(crate) mod owner;
 pub(crate) mod place;
+pub(crate) mod qcow2;
 pub(crate) mod record;
 pub(crate) mod scratch;
 pub(crate) mod script;

@@ -17,7 +17,7 @@ use super::filesystems::{self, Use};
 use super::layout::{self, Part};
 use super::text::shown;
 use super::volumes::{self, Volume};
-use super::{failures, show};
+use super::{failures, qcow2, show};
 use crate::args::image::{
     ImageFormat, OutputKindArgument, ReadArguments, ReadVolumeArguments, VolumeArguments,
     WriteArguments,
@@ -121,7 +121,7 @@ impl Disk {
         } else {
             "told by its first bytes"
         };
-        vec![
+        let mut facts = vec![
             ("image", shown(self.path.as_os_str().as_encoded_bytes())),
             ("format", format!("{format}, {how}")),
             (
@@ -132,7 +132,18 @@ impl Disk {
                     show::size_text(self.device.length())
                 ),
             ),
-        ]
+        ];
+        if let Some(header) = self.qcow2_header() {
+            facts.extend(qcow2::facts(&header));
+        }
+        facts
+    }
+
+    fn qcow2_header(&self) -> Option<christen_block::qcow2::Header> {
+        match self.image.format() {
+            Format::Qcow2 => qcow2::header(&self.path),
+            Format::Raw => None,
+        }
     }
 
     /// What is known of the image, for programs.
@@ -143,6 +154,11 @@ impl Disk {
             ("format_stated", self.stated.into()),
             ("disk_size_bytes", output::number(self.device.length())),
             ("recovery_pending", self.image.is_recovery_pending().into()),
+            (
+                "qcow2",
+                self.qcow2_header()
+                    .map_or(Value::Null, |header| qcow2::value(&header)),
+            ),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
