@@ -16,6 +16,7 @@ pub mod cloud_init;
 pub mod ext;
 pub mod extract;
 pub mod guest;
+pub mod host;
 pub mod kernel;
 pub mod python;
 pub mod temp;
