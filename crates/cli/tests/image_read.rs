@@ -7,7 +7,7 @@ use std::fs;
 use std::process::Command;
 
 use christen_testkit::{TempDir, tools};
-use image_support::{Tools, disk, hash};
+use image_support::{Tools, cut_out, disk, hash, typed_disk};
 use support::{christen_in, fail, fail_somehow, items, member, run, succeed};
 
 #[test]
@@ -153,6 +153,109 @@ fn of_several_volumes_one_must_be_said() {
         assert_eq!(items(member(&json, "volumes")).len(), 2);
         let shown = succeed(&mut christen_in(&directory, "inspect disk.img"));
         assert!(shown.text().contains("\npartition 2\n"), "{}", shown.text());
+    }
+}
+
+#[test]
+fn of_a_cloud_image_the_root_is_meant() {
+    let (Some(tools), Some(sfdisk), Some(mkfs)) = (
+        Tools::require(),
+        tools::require("sfdisk"),
+        tools::require("mkfs.vfat"),
+    ) else {
+        return;
+    };
+    let directory = TempDir::new();
+    let [efi, boot, root, data] = ["efi", "boot", "root", "data"].map(|it| directory.join(it));
+    fs::write(&efi, vec![0; 4 << 20]).expect("the directory is ours");
+    tools::run(Command::new(mkfs).arg(&efi));
+    tools.filesystem(&boot, 8, &["-t", "ext4", "-L", "boot"]);
+    tools.guest(&root, &["-t", "ext4", "-L", "root"]);
+    let mark = support::put(&directory, "mark", "ID=x\n");
+    tools.debugfs(
+        &root,
+        &format!(
+            "mkdir usr\nmkdir usr/lib\nwrite {} usr/lib/os-release\n",
+            mark.display()
+        ),
+    );
+    tools.filesystem(&data, 8, &["-t", "ext4"]);
+    let image = directory.join("disk.img");
+    for (label, efi_type) in [("gpt", "U"), ("dos", "ef")] {
+        // No doubt: what a machine starts from is left out.
+        typed_disk(&image, &sfdisk, &[(&efi, efi_type), (&boot, "L")], label);
+        let ended = succeed(&mut christen_in(&directory, "ls disk.img"));
+        assert_eq!(
+            (ended.text(), &*ended.stderr),
+            (
+                "lost+found\n",
+                "note: partition 2 (ext4) of `disk.img` is meant: partition 1 is the EFI system partition\n"
+            )
+        );
+        // It is there for who says so.
+        let efi_option = "ls disk.img --partition 1";
+        let ended = succeed(&mut christen_in(&directory, efi_option));
+        assert_eq!((ended.text(), &*ended.stderr), ("", ""));
+        typed_disk(&image, &sfdisk, &[(&efi, efi_type)], label);
+        let ended = succeed(&mut christen_in(&directory, "ls disk.img"));
+        assert_eq!((ended.text(), &*ended.stderr), ("", ""));
+
+        // The root is known by its files.
+        let parts = [(&*efi, efi_type), (&boot, "L"), (&root, "L"), (&data, "L")];
+        typed_disk(&image, &sfdisk, &parts, label);
+        let told = "note: partition 3 (ext4) of `disk.img` is meant: no other has `/etc/os-release` or the like, \
+                    and it has `/usr/lib/os-release`\n";
+        let ended = succeed(&mut christen_in(&directory, "ls disk.img"));
+        assert_eq!(
+            (ended.text(), &*ended.stderr),
+            ("etc\nlost+found\nsrv\nusr\n", told)
+        );
+        let dry = "put --format raw disk.img mark /srv/mark --dry-run";
+        let ended = succeed(&mut christen_in(&directory, dry));
+        assert!(
+            ended.text().contains("+ /srv/mark file"),
+            "{}",
+            ended.text()
+        );
+        assert_eq!(
+            ended.stderr.matches("is meant").count(),
+            1,
+            "{}",
+            ended.stderr
+        );
+        let put = "put --format raw disk.img mark /srv/mark";
+        let ended = succeed(&mut christen_in(&directory, put));
+        assert!(ended.stderr.starts_with(told), "{}", ended.stderr);
+        let changed = directory.join("changed");
+        cut_out(&image, (1 + 4 + 8) << 20, 16 << 20, &changed);
+        tools.check(&changed);
+        let printed = tools.debugfs(&changed, "cat /srv/mark\n");
+        assert_eq!(printed.lines().last(), Some("ID=x"));
+
+        // Two roots: nothing is guessed.
+        typed_disk(
+            &image,
+            &sfdisk,
+            &[(&efi, efi_type), (&root, "L"), (&root, "L")],
+            label,
+        );
+        let before = hash(&image);
+        let ended = fail_somehow(&mut christen_in(&directory, put), 2);
+        assert!(
+            ended
+                .stderr
+                .starts_with("error: `disk.img` has more than one volume: say which\n"),
+            "{}",
+            ended.stderr
+        );
+        assert!(
+            ended
+                .stderr
+                .contains(": vfat, 4.0 MiB, EFI system partition, UUID "),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(hash(&image), before);
     }
 }
 

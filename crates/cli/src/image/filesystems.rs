@@ -7,7 +7,8 @@ use christen_block::probe::VolumeKind;
 use christen_ext4::check::Report;
 use christen_ext4::{self as ext4, Ext4, Journal};
 use christen_fat as fat;
-use christen_vfs::{FileSystem, Timestamp};
+use christen_vfs::walk::{LastLink, try_resolve};
+use christen_vfs::{FileSystem, GuestPath, Timestamp};
 
 use super::layout::Part;
 use super::scratch::Scratch;
@@ -52,6 +53,18 @@ impl Reader {
 /// Whether christen has a reader for a format.
 pub(crate) fn is_usable(kind: VolumeKind) -> bool {
     Reader::of(kind).is_some()
+}
+
+/// Whether a format is a filesystem that has no reader, and that libguestfs reads.
+pub(crate) fn is_foreign(kind: VolumeKind) -> bool {
+    matches!(
+        kind,
+        VolumeKind::Xfs
+            | VolumeKind::Btrfs
+            | VolumeKind::Ntfs
+            | VolumeKind::Exfat
+            | VolumeKind::F2fs
+    )
 }
 
 /// The reader for a volume: what its first signature with one says.
@@ -135,6 +148,19 @@ fn generation_seed(now: Timestamp) -> u64 {
 pub(crate) fn needs_recovery(part: &Part) -> bool {
     reader(part) == Some(Reader::Ext4)
         && ext4::Summary::read(&part.device).is_ok_and(|it| it.needs_recovery)
+}
+
+/// Looks whether a volume holds the root of a guest, and returns what tells so.
+///
+/// What cannot be read tells nothing.
+pub(crate) fn root_mark(part: &Part) -> Option<&'static str> {
+    // A link that leads to another volume is a mark too.
+    const MARKS: [&str; 3] = ["/etc/os-release", "/usr/lib/os-release", "/etc/fstab"];
+    let mut fs = open(part, Use::ReadReplayed, Timestamp::default()).ok()?;
+    MARKS.into_iter().find(|mark| {
+        GuestPath::new(mark.as_bytes())
+            .is_ok_and(|path| matches!(try_resolve(&mut *fs, &path, LastLink::Kept), Ok(Some(_))))
+    })
 }
 
 /// Audits the filesystem of a volume, as it is or as its journal would leave it.

@@ -16,7 +16,7 @@ use christen_vfs::{Error, FileSystem, GuestPath, Timestamp};
 use super::filesystems::{self, Use};
 use super::layout::{self, Part};
 use super::text::shown;
-use super::volumes::{self, Volume};
+use super::volumes::{self, Place, Volume};
 use super::{failures, qcow2, show};
 use crate::args::image::{
     ImageFormat, OutputKindArgument, ReadArguments, ReadVolumeArguments, VolumeArguments,
@@ -186,12 +186,13 @@ impl OpenVolume {
 /// Finds the volume that is meant, without opening what is on it. The disk keeps the lock on the image.
 pub(crate) fn part(arguments: &ReadVolumeArguments) -> Result<(Part, String, Disk), Failure> {
     let disk = disk(&arguments.image)?;
-    let part = choose(
+    let (part, why) = choose(
         &disk.path,
         &disk.device,
         &arguments.volume,
         disk.image.format(),
     )?;
+    tell_why(&disk.path, &part, why);
     let name = format!("{} of `{}`", part.volume.short(), disk.path.display());
     Ok((part, name, disk))
 }
@@ -219,8 +220,8 @@ pub(crate) fn volume(arguments: &ReadVolumeArguments) -> Result<OpenVolume, Fail
     })
 }
 
-/// Opens, for reading, the volume that a change would be made to.
-pub(crate) fn before(arguments: &WriteArguments) -> Result<OpenVolume, Failure> {
+/// Opens, for reading, the volume at the place that a change would be made to.
+pub(crate) fn before(arguments: &WriteArguments, place: &Place) -> Result<OpenVolume, Failure> {
     volume(&ReadVolumeArguments {
         image: ReadArguments {
             image: arguments.image.clone(),
@@ -228,37 +229,52 @@ pub(crate) fn before(arguments: &WriteArguments) -> Result<OpenVolume, Failure> 
             allow_backing: arguments.allow_backing.clone(),
             redo_dir: arguments.redo_dir.clone(),
         },
-        volume: arguments.volume.clone(),
+        volume: place.arguments(),
         replay_journal: arguments.replay_journal,
     })
 }
 
-/// Finds the volume that is meant.
+/// Tells which volume is meant where that was not said.
+fn tell_why(path: &Path, part: &Part, why: Option<String>) {
+    if let Some(why) = why {
+        output::note(&format!(
+            "{} of `{}` is meant: {why}",
+            part.volume.short(),
+            path.display()
+        ));
+    }
+}
+
+/// Finds the volume that is meant, and why it is that one.
 fn choose(
     path: &Path,
     device: &Arc<dyn BlockDevice>,
     arguments: &VolumeArguments,
     format: Format,
-) -> Result<Part, Failure> {
+) -> Result<(Part, Option<String>), Failure> {
     let layout = layout::read(device).map_err(|error| {
         Failure::unchanged(format!("cannot read `{}`", path.display())).because(&error)
     })?;
     let volumes = layout.volumes();
+    let part = |volume: &Volume| {
+        let is_it = |part: &&Part| part.volume.place == volume.place;
+        layout.parts.iter().find(is_it)
+    };
+    let mut look = |volume: &Volume| filesystems::root_mark(part(volume)?);
     let chosen =
-        volumes::choose(path, &volumes, arguments).map_err(|failure| match looks_like(path) {
-            Some(it) if it.name() != format.name() && it != probe::ImageFormat::Raw => failure
-                .detail(format!(
-                    "it was read as {}, and its first bytes look like {it}",
-                    format.name()
-                )),
-            _ => failure,
-        })?;
-    let part = layout
-        .parts
-        .into_iter()
-        .find(|part| part.volume.place == chosen.place);
+        volumes::choose(path, &volumes, arguments, &mut look).map_err(
+            |failure| match looks_like(path) {
+                Some(it) if it.name() != format.name() && it != probe::ImageFormat::Raw => failure
+                    .detail(format!(
+                        "it was read as {}, and its first bytes look like {it}",
+                        format.name()
+                    )),
+                _ => failure,
+            },
+        )?;
     // The volumes were made of the parts.
-    part.ok_or_else(|| Failure::unchanged("the volume is not there"))
+    let part = part(chosen.volume).ok_or_else(|| Failure::unchanged("the volume is not there"))?;
+    Ok((part.clone(), chosen.why))
 }
 
 /// A volume with changes staged over it.
@@ -304,7 +320,8 @@ pub(crate) fn staged(arguments: &WriteArguments, now: Timestamp) -> Result<Stage
             path.display()
         )),
     }
-    let part = choose(&path, &image.disk(), &arguments.volume, format)?;
+    let (part, why) = choose(&path, &image.disk(), &arguments.volume, format)?;
+    tell_why(&path, &part, why);
     if part.signatures.len() > 1 {
         return Err(Failure::unchanged(format!(
             "cannot change `{}`: the image was not changed",

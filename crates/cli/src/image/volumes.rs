@@ -34,6 +34,23 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The arguments that choose it.
+    pub(crate) fn arguments(&self) -> VolumeArguments {
+        match self {
+            Self::Whole => VolumeArguments::default(),
+            Self::Partition(number) => VolumeArguments {
+                partition: Some(*number),
+                ..VolumeArguments::default()
+            },
+            Self::Logical { group, volume } => VolumeArguments {
+                lv: Some(format!("{group}/{volume}")),
+                ..VolumeArguments::default()
+            },
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -60,8 +77,12 @@ pub(crate) struct Volume {
     pub(crate) content: Option<String>,
     pub(crate) label: Option<Vec<u8>>,
     pub(crate) uuid: Option<String>,
+    /// What the partition table says it is for, if that is the machine's start or its memory and not the guest's files.
+    pub(crate) reserved: Option<&'static str>,
     /// Whether christen has a reader for it.
     pub(crate) usable: bool,
+    /// Whether it is a filesystem that only libguestfs reads.
+    pub(crate) foreign: bool,
 }
 
 impl Volume {
@@ -81,6 +102,9 @@ impl Volume {
             self.content.as_deref().unwrap_or("nothing that is known"),
             size_text(self.size_bytes)
         );
+        if let Some(reserved) = self.reserved {
+            line.push_str(&format!(", {reserved}"));
+        }
         if let Some(label) = self.label.as_ref().filter(|label| !label.is_empty()) {
             line.push_str(&format!(", label `{}`", shown(label)));
         }
@@ -103,7 +127,16 @@ impl Volume {
     }
 }
 
-/// Chooses the volume that is meant: the one that was said, or the only one that can be used.
+/// The volume that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Choice<'a> {
+    pub(crate) volume: &'a Volume,
+    /// Why it is this one, if the image has others and none was said.
+    pub(crate) why: Option<String>,
+}
+
+/// Chooses the volume that is meant: the one that was said; else the only one with a filesystem, those left out that a machine
+/// starts from; else the only one in which `look` finds the mark of a guest's root.
 ///
 /// # Errors
 ///
@@ -112,7 +145,8 @@ pub(crate) fn choose<'a>(
     image: &Path,
     volumes: &'a [Volume],
     arguments: &VolumeArguments,
-) -> Result<&'a Volume, Failure> {
+    look: &mut dyn FnMut(&Volume) -> Option<&'static str>,
+) -> Result<Choice<'a>, Failure> {
     let image = image.display();
     let listed = |failure: Failure, volumes: &[&Volume]| {
         volumes
@@ -120,7 +154,10 @@ pub(crate) fn choose<'a>(
             .fold(failure, |failure, volume| failure.detail(volume.line()))
     };
     let all: Vec<_> = volumes.iter().collect();
-    let usable: Vec<_> = volumes.iter().filter(|volume| volume.usable).collect();
+    let usable: Vec<_> = volumes
+        .iter()
+        .filter(|volume| volume.usable || volume.foreign)
+        .collect();
     let (asked, found): (String, Vec<&Volume>) = if let Some(number) = arguments.partition {
         let is_it = |volume: &&Volume| volume.place == Place::Partition(number);
         let found = volumes.iter().filter(is_it).collect();
@@ -137,10 +174,13 @@ pub(crate) fn choose<'a>(
         let found = volumes.iter().filter(|it| it.is_named(name)).collect();
         (format!("volume with the label or UUID `{name}`"), found)
     } else {
-        (String::new(), usable.clone())
+        match by_what_is_there(&usable, look) {
+            Some(choice) => return Ok(choice),
+            None => (String::new(), usable.clone()),
+        }
     };
     match (&found[..], asked.is_empty()) {
-        ([volume], _) => Ok(volume),
+        ([volume], _) => Ok(Choice { volume, why: None }),
         ([], false) => {
             let failure = Failure::usage(format!("`{image}` has no {asked}"));
             Err(with_choice(listed(failure, &all), &usable))
@@ -159,6 +199,40 @@ pub(crate) fn choose<'a>(
             let failure = Failure::usage(format!("`{image}` has more than one volume: say which"));
             Err(with_choice(listed(failure, several), several))
         }
+    }
+}
+
+/// Chooses among the volumes with a filesystem, if there is no doubt.
+fn by_what_is_there<'a>(
+    usable: &[&'a Volume],
+    look: &mut dyn FnMut(&Volume) -> Option<&'static str>,
+) -> Option<Choice<'a>> {
+    if let [volume] = usable {
+        return Some(Choice { volume, why: None });
+    }
+    let free: Vec<_> = usable.iter().filter(|it| it.reserved.is_none()).collect();
+    if let [volume] = free[..] {
+        let left_out: Vec<_> = usable
+            .iter()
+            .filter_map(|it| Some(format!("{} is the {}", it.place, it.reserved?)))
+            .collect();
+        return Some(Choice {
+            volume,
+            why: Some(left_out.join(", ")),
+        });
+    }
+    let marked: Vec<_> = free
+        .into_iter()
+        .filter_map(|volume| Some((*volume, look(volume)?)))
+        .collect();
+    match marked[..] {
+        [(volume, mark)] => Some(Choice {
+            volume,
+            why: Some(format!(
+                "no other has `/etc/os-release` or the like, and it has `{mark}`"
+            )),
+        }),
+        _ => None,
     }
 }
 
@@ -186,7 +260,9 @@ mod tests {
             content: Some(if usable { "ext4" } else { "swap" }.to_owned()),
             label: Some(label.into()),
             uuid: Some(uuid.into()),
+            reserved: None,
             usable,
+            foreign: false,
         }
     }
 
@@ -203,8 +279,8 @@ mod tests {
     }
 
     fn chosen(arguments: VolumeArguments) -> Result<String, String> {
-        choose(Path::new("a.img"), &disk(), &arguments)
-            .map(|volume| volume.place.to_string())
+        choose(Path::new("a.img"), &disk(), &arguments, &mut |_| None)
+            .map(|choice| choice.volume.place.to_string())
             .map_err(|failure| failure.render())
     }
 
@@ -263,19 +339,59 @@ mod tests {
     fn the_only_one_that_can_be_used_needs_no_word() {
         let disk = disk();
         let arguments = VolumeArguments::default();
-        let only = choose(Path::new("a.img"), &disk[..2], &arguments).expect("it is the only one");
-        assert_eq!(only.place, Place::Partition(1));
-        let several = choose(Path::new("a.img"), &disk, &arguments).expect_err("there are two");
+        let choose = |volumes| choose(Path::new("a.img"), volumes, &arguments, &mut |_| None);
+        let only = choose(&disk[..2]).expect("it is the only one");
+        assert_eq!(only.volume.place, Place::Partition(1));
+        assert_eq!(only.why, None);
+        let several = choose(&disk).expect_err("there are two");
         assert!(
             several
                 .render()
                 .starts_with("error: `a.img` has more than one volume: say which\n")
         );
-        let none = choose(Path::new("a.img"), &disk[1..2], &arguments).expect_err("swap");
+        let none = choose(&disk[1..2]).expect_err("swap");
         assert_eq!(
             none.render(),
             "error: `a.img` has no volume with a filesystem that is known\n  \
              partition 2: swap, 512.0 MiB, UUID aa-2\n"
         );
+    }
+
+    #[test]
+    fn what_a_machine_starts_from_is_left_out_and_a_root_is_known_by_its_files() {
+        let arguments = VolumeArguments::default();
+        let mut disk: Vec<_> = (1..=3)
+            .map(|number| volume(Place::Partition(number), "", "", true))
+            .collect();
+        disk[0].reserved = Some("EFI system partition");
+        let chosen = |volumes: &[Volume], marked: &[u32]| {
+            let mut look = |volume: &Volume| {
+                let is_marked = |it: &u32| volume.place == Place::Partition(*it);
+                marked.iter().any(is_marked).then_some("/etc/fstab")
+            };
+            choose(Path::new("a.img"), volumes, &arguments, &mut look)
+                .ok()
+                .map(|it| (it.volume.place.to_string(), it.why.unwrap_or_default()))
+        };
+        let one = |place: &str, why: &str| Some((place.to_owned(), why.to_owned()));
+        assert_eq!(chosen(&disk[..1], &[]), one("partition 1", ""));
+        assert_eq!(
+            chosen(&disk[..2], &[]),
+            one("partition 2", "partition 1 is the EFI system partition")
+        );
+        assert_eq!(chosen(&disk, &[]), None);
+        assert_eq!(chosen(&disk, &[2, 3]), None);
+        // What stands in the EFI system partition makes no root of it.
+        assert_eq!(
+            chosen(&disk, &[1, 3]),
+            one(
+                "partition 3",
+                "no other has `/etc/os-release` or the like, and it has `/etc/fstab`"
+            )
+        );
+        // A filesystem that christen does not read may be the root, so the other is not taken for it.
+        disk[2].usable = false;
+        disk[2].foreign = true;
+        assert_eq!(chosen(&disk, &[]), None);
     }
 }

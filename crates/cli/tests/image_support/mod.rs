@@ -95,15 +95,21 @@ pub(crate) fn hash(path: &Path) -> u64 {
     hasher.finish()
 }
 
-/// Puts files into one disk with an MBR, one partition each, the first at 1 MiB.
+/// Puts files into one disk, one partition each, the first at 1 MiB.
 pub(crate) fn disk(path: &Path, sfdisk: &Path, parts: &[&Path], label: &str) {
+    let parts: Vec<_> = parts.iter().map(|part| (*part, "L")).collect();
+    typed_disk(path, sfdisk, &parts, label);
+}
+
+/// The same, with a type of sfdisk for each partition.
+pub(crate) fn typed_disk(path: &Path, sfdisk: &Path, parts: &[(&Path, &str)], label: &str) {
     let mut file = File::create(path).expect("the directory is ours");
     let mut at = 1 << 20;
     let mut script = format!("label: {label}\n");
-    for part in parts {
+    for (part, partition_type) in parts {
         let length = fs::metadata(part).expect("it is there").len();
         script.push_str(&format!(
-            "start={}, size={}, type=L\n",
+            "start={}, size={}, type={partition_type}\n",
             at / 512,
             length / 512
         ));
@@ -121,7 +127,7 @@ pub(crate) fn disk(path: &Path, sfdisk: &Path, parts: &[&Path], label: &str) {
     drop(stdin);
     assert!(child.wait().expect("it is ours").success());
     let mut at = 1 << 20;
-    for part in parts {
+    for (part, _) in parts {
         let bytes = fs::read(part).expect("it is there");
         file.seek(SeekFrom::Start(at)).expect("it is ours");
         file.write_all(&bytes).expect("it is ours");

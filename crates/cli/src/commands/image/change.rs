@@ -149,9 +149,10 @@ fn tell_the_change(
     let new = touched::tree(record, &mut *staged.again()?).map_err(cannot_read)?;
     let changes = staged.changes()?;
     let volume = staged.volume().short();
+    let place = staged.volume().place.clone();
     // The lock goes with the change, so that the image can be read as it is.
     drop(staged);
-    let mut before = open::before(arguments)?;
+    let mut before = open::before(arguments, &place)?;
     let old = touched::tree(record, &mut *before.fs).map_err(cannot_read)?;
     let compared = Aspects {
         modified: true,
