@@ -98,6 +98,24 @@ pub(crate) fn judge(arguments: &[String]) -> Result<(), Failure> {
     .env(tools::REQUIRE_TOOLS, "1"))
 }
 
+/// `cargo xtask crash`
+pub(crate) fn crash(arguments: &[String]) -> Result<(), Failure> {
+    none(arguments)?;
+    setup::all()?;
+    run(cargo(&[
+        "test",
+        "--workspace",
+        "--test",
+        "crash_*",
+        "--test",
+        "fault_*",
+        "--no-fail-fast",
+    ])
+    .env("CHRISTEN_CRASH_SEEDS", "40")
+    .env("CHRISTEN_JUDGE_FULL", "1")
+    .env(tools::REQUIRE_TOOLS, "1"))
+}
+
 /// `cargo xtask guest-check`
 pub(crate) fn guest_check(arguments: &[String]) -> Result<(), Failure> {
     none(arguments)?;

@@ -28,7 +28,7 @@ type Door = (
     fn(&[String]) -> Result<(), Failure>,
 );
 
-const DOORS: [Door; 10] = [
+const DOORS: [Door; 11] = [
     (
         "demo",
         "[--boot]",
@@ -47,6 +47,12 @@ const DOORS: [Door; 10] = [
         "",
         "only the tests in which other people's tools judge our bytes",
         doors::judge,
+    ),
+    (
+        "crash",
+        "",
+        "cut every commit at every step, and fail and kill what can be (about 10 minutes)",
+        doors::crash,
     ),
     (
         "guest-check",

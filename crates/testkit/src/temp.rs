@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{env, process};
 
+/// More than a test of one image needs.
+const ENOUGH_BYTES: u64 = 1 << 30;
+
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// A directory of its own for one test, removed with all it holds when dropped.
@@ -28,10 +31,31 @@ impl TempDir {
         reason = "making a directory is no default"
     )]
     pub fn new() -> Self {
+        Self::below(&env::temp_dir())
+    }
+
+    /// Creates one in the host's memory if there is such a place: a sync takes no time there, which is what tests want that kill
+    /// programs and not the host.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        // Containers may have a few mebibytes there.
+        match rustix::fs::statvfs(memory) {
+            Ok(found) if found.f_bavail.saturating_mul(found.f_frsize) > ENOUGH_BYTES => {
+                Self::below(memory)
+            }
+            _ => Self::new(),
+        }
+    }
+
+    fn below(top: &Path) -> Self {
         use std::os::unix::fs::DirBuilderExt;
 
         loop {
-            let path = env::temp_dir().join(format!(
+            let path = top.join(format!(
                 "christen-test-{}-{}",
                 process::id(),
                 NEXT.fetch_add(1, Ordering::Relaxed)
