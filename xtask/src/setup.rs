@@ -10,7 +10,7 @@ use christen_testkit::{cloud_init, python, tools};
 use crate::command::{Failure, run, text};
 
 /// A tool and the Debian package that holds it.
-const TOOLS: [(&str, &str); 46] = [
+const TOOLS: [(&str, &str); 47] = [
     ("blkid", "util-linux"),
     ("bsdtar", "libarchive-tools"),
     ("btrfs", "btrfs-progs"),
@@ -56,6 +56,7 @@ const TOOLS: [(&str, &str); 46] = [
     ("strace", "strace"),
     ("supermin", "supermin"),
     ("time", "time"),
+    ("unshare", "util-linux"),
     ("xorriso", "xorriso"),
 ];
 
