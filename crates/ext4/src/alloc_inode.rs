@@ -79,6 +79,10 @@ impl Volume {
         }
         self.set_group(group, &descriptor)?;
         let number = InodeNumber(group.0 * per_group + index + 1);
+        if self.quotas.are_counted() {
+            // What a deleted inode was counts no more.
+            self.clear_inodes(&descriptor, index, index + 1)?;
+        }
         let generation = self.next_generation();
         Ok(Inode::new(&self.superblock, number, generation))
     }
@@ -105,6 +109,7 @@ impl Volume {
             (self.now.seconds.clamp(0, i64::from(u32::MAX)) as u32).max(self.superblock.inodes());
         inode.raw_mut().i_dtime = U32::new(deleted);
         self.write_inode(inode)?;
+        self.account_freed(inode);
         let mut descriptor = self.group(group)?;
         self.write_inode_bit(group, &mut descriptor, index, false)?;
         if directory {

@@ -11,8 +11,8 @@ use crate::directory_access::file_type;
 use crate::error::{Error, Result};
 use crate::feature::Feature;
 use crate::inode::{
-    FLAG_EXTENTS, FLAG_INDEX, Inode, MODE_BLOCK, MODE_CHARACTER, MODE_DIRECTORY, MODE_FIFO,
-    MODE_FILE, MODE_LINK, MODE_SOCKET, Time,
+    FLAG_EXTENTS, FLAG_INDEX, FLAG_PROJECT_INHERIT, Inode, MODE_BLOCK, MODE_CHARACTER,
+    MODE_DIRECTORY, MODE_FIFO, MODE_FILE, MODE_LINK, MODE_SOCKET, Time,
 };
 use crate::number::InodeNumber;
 use crate::volume::Volume;
@@ -110,6 +110,9 @@ impl Volume {
             _ => inherited_flags & OF_OTHERS,
         };
         inode.raw_mut().i_flags = U32::new(flags);
+        if let Some(project) = self.project_to_inherit(&parent) {
+            inode.set_project(project);
+        }
         inode.set_links(if is_directory { 2 } else { 1 });
         for time in [Time::Accessed, Time::Modified, Time::Changed, Time::Created] {
             inode.set_time(time, self.now);
@@ -198,6 +201,23 @@ impl Volume {
         }
     }
 
+    /// Returns the project that all is of that is made in a directory, if it says so.
+    fn project_to_inherit(&self, directory: &Inode) -> Option<u32> {
+        (self.superblock.has(Feature::Project) && directory.has_flag(FLAG_PROJECT_INHERIT))
+            .then(|| directory.project())
+    }
+
+    /// Refuses a file of one project a name in a directory that wants all to be of another (`fs/ext4/namei.c`, `__ext4_link` and `ext4_rename`: EXDEV).
+    fn check_project(&self, directory: &Inode, inode: &Inode) -> Result<()> {
+        match self.project_to_inherit(directory) {
+            Some(project) if project != inode.project() => Err(vfs::Error::NotPossible(
+                "giving a file a name in a directory of another project",
+            )
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Gives a file one more name.
     pub(crate) fn link(
         &mut self,
@@ -217,6 +237,7 @@ impl Volume {
         if inode.links() >= MOST_LINKS {
             return Err(vfs::Error::TooManyLinks.into());
         }
+        self.check_project(&parent, &inode)?;
         inode.set_links(inode.links() + 1);
         self.stamp_change(&mut inode);
         self.write_inode(&mut inode)?;
@@ -286,6 +307,7 @@ impl Volume {
         if replaced == Some(source) {
             return Ok(());
         }
+        self.check_project(new_parent.as_ref().unwrap_or(&old_parent), &inode)?;
         let mut victim = match replaced {
             Some(number) => Some(self.named_inode(number)?),
             None => None,

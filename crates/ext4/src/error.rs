@@ -35,6 +35,10 @@ pub enum Error {
     #[error("the filesystem was not unmounted")]
     NotUnmounted,
 
+    /// The multiple mount protection says that somebody uses or checks the filesystem. Nothing was written.
+    #[error("the multiple mount protection says that the filesystem is in use")]
+    InUse,
+
     /// What was asked cannot be done. The filesystem is as it was before.
     #[error(transparent)]
     Impossible(#[from] vfs::Error),

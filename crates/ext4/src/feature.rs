@@ -100,15 +100,12 @@ const UNREADABLE: &[Feature] = &[Feature::Compression, Feature::JournalDev, Feat
 /// `needs_recovery` and `orphan_present` are not here: they are states, and opening decides on them.
 const UNWRITABLE: &[Feature] = &[
     Feature::ImagicInodes,
-    Feature::Mmp,
     Feature::Encrypt,
     Feature::Casefold,
     Feature::Snapshot,
-    Feature::Quota,
     Feature::Bigalloc,
     Feature::Replica,
     Feature::ReadOnly,
-    Feature::Project,
     Feature::SharedBlocks,
 ];
 
@@ -164,6 +161,11 @@ impl Features {
     /// Names the first thing that forbids writing.
     pub(crate) fn forbids_writing(self) -> Option<String> {
         first_of(self, UNWRITABLE)
+            .or_else(|| {
+                // Values in inodes of their own count for each owner that shares them.
+                (self.has(Feature::Quota) && self.has(Feature::EaInode))
+                    .then(|| "the features `quota` and `ea_inode` together".to_owned())
+            })
             .or_else(|| self.unknown(Word::ReadOnlyCompatible, "read-only compatible"))
     }
 

@@ -40,11 +40,12 @@ impl Ext4 {
     /// # Errors
     ///
     /// [`Error::Corrupt`]; [`Error::Unsupported`] names the feature that cannot be read, or for [`Access::Write`] written; for writing also
-    /// [`Error::UncleanJournal`], [`Error::HasErrors`] and [`Error::NotUnmounted`].
+    /// [`Error::UncleanJournal`], [`Error::HasErrors`], [`Error::InUse`] and [`Error::NotUnmounted`].
     pub fn open(device: Arc<dyn BlockDevice>, options: &OpenOptions) -> Result<Self> {
         let mut volume = Volume::open(Arc::clone(&device), options)?;
         if options.access == Access::Write {
             check_writing(&volume)?;
+            volume.check_unused()?;
             if volume.superblock.has(Feature::NeedsRecovery) {
                 match options.journal {
                     Journal::Refuse => return Err(Error::UncleanJournal),
@@ -56,6 +57,7 @@ impl Ext4 {
             if !volume.superblock.is_unmounted() {
                 return Err(Error::NotUnmounted);
             }
+            volume.open_quotas()?;
             volume.process_orphans()?;
         }
         let root = volume.read_inode(InodeNumber::ROOT)?;

@@ -41,6 +41,8 @@ pub(crate) const FLAG_EXTENTS: u32 = 0x8_0000;
 pub(crate) const FLAG_VERITY: u32 = 0x10_0000;
 /// `i_flags`: the inode holds the value of an extended attribute.
 pub(crate) const FLAG_EA_INODE: u32 = 0x20_0000;
+/// `i_flags`: what is made in the directory is of its project.
+pub(crate) const FLAG_PROJECT_INHERIT: u32 = 0x2000_0000;
 /// `i_flags`: the content stands in the inode.
 pub(crate) const FLAG_INLINE_DATA: u32 = 0x1000_0000;
 
@@ -184,7 +186,8 @@ impl Inode {
         Ok(inode)
     }
 
-    fn of_bytes(superblock: &Superblock, number: InodeNumber, stored: &[u8]) -> Self {
+    /// Takes the bytes of an inode as they are.
+    pub(crate) fn of_bytes(superblock: &Superblock, number: InodeNumber, stored: &[u8]) -> Self {
         let mut bytes = stored.to_vec();
         if bytes.len() < RAW_BYTES {
             bytes.resize(RAW_BYTES, 0);
@@ -351,6 +354,22 @@ impl Inode {
         raw.i_uid_high = U16::new((uid >> 16) as u16);
         raw.i_gid = U16::new(gid as u16);
         raw.i_gid_high = U16::new((gid >> 16) as u16);
+    }
+
+    /// Returns the project, 0 where an inode is too short to have one.
+    pub(crate) fn project(&self) -> u32 {
+        if self.has_extra(offset_of!(RawInode, i_projid), 4) {
+            self.raw().i_projid.get()
+        } else {
+            0
+        }
+    }
+
+    /// Sets the project, if the inode is long enough.
+    pub(crate) fn set_project(&mut self, project: u32) {
+        if self.has_extra(offset_of!(RawInode, i_projid), 4) {
+            self.raw_mut().i_projid = U32::new(project);
+        }
     }
 
     pub(crate) fn links(&self) -> u16 {

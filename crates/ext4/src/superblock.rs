@@ -56,7 +56,10 @@ const STATE_ERROR: u16 = 2;
 /// |  0x160 |    4 | `s_flags`                   | 1 signed, 2 unsigned directory hash                        |
 /// |  0x174 |    1 | `s_log_groups_per_flex`     |                                                            |
 /// |  0x175 |    1 | `s_checksum_type`           | 1: CRC32c                                                  |
+/// |  0x168 |    8 | `s_mmp_block`               | with `mmp`                                                 |
+/// |  0x240 |    8 | `s_usr_quota_inum`, `s_grp_quota_inum` | with `quota`                                    |
 /// |  0x24c |    8 | `s_backup_bgs`              | the two groups with backups, with `sparse_super2`          |
+/// |  0x26c |    4 | `s_prj_quota_inum`          | with `quota` and `project`                                 |
 /// |  0x270 |    4 | `s_checksum_seed`           | with `metadata_csum_seed`                                  |
 /// |  0x280 |    4 | `s_orphan_file_inum`        |                                                            |
 /// |  0x3fc |    4 | `s_checksum`                | CRC32c without seed of all before                          |
@@ -132,7 +135,9 @@ pub(crate) struct RawSuperblock {
     pub(crate) s_snapshot_id: U32,
     pub(crate) s_snapshot_r_blocks_count: U64,
     pub(crate) s_snapshot_list: U32,
-    pub(crate) s_error_fields: [u8; 0xb4],
+    pub(crate) s_error_fields: [u8; 0xac],
+    pub(crate) s_usr_quota_inum: U32,
+    pub(crate) s_grp_quota_inum: U32,
     pub(crate) s_overhead_clusters: U32,
     pub(crate) s_backup_bgs: [U32; 2],
     pub(crate) s_encrypt_algos: [u8; 4],
@@ -164,6 +169,7 @@ const _: () = assert!(offset_of!(RawSuperblock, s_blocks_count_hi) == 0x150);
 const _: () = assert!(offset_of!(RawSuperblock, s_flags) == 0x160);
 const _: () = assert!(offset_of!(RawSuperblock, s_log_groups_per_flex) == 0x174);
 const _: () = assert!(offset_of!(RawSuperblock, s_kbytes_written) == 0x178);
+const _: () = assert!(offset_of!(RawSuperblock, s_usr_quota_inum) == 0x240);
 const _: () = assert!(offset_of!(RawSuperblock, s_backup_bgs) == 0x24c);
 const _: () = assert!(offset_of!(RawSuperblock, s_checksum_seed) == 0x270);
 const _: () = assert!(offset_of!(RawSuperblock, s_orphan_file_inum) == 0x280);

@@ -13,6 +13,7 @@ use crate::group_descriptor::GroupDescriptor;
 use crate::inode::Inode;
 use crate::number::{BlockNumber, GroupNumber, InodeNumber};
 use crate::options::{Access, OpenOptions};
+use crate::quota::Quotas;
 use crate::superblock::{RawSuperblock, SUPERBLOCK_OFFSET, Superblock};
 
 /// A filesystem as blocks, groups and inodes.
@@ -35,6 +36,8 @@ pub(crate) struct Volume {
     abandoned: bool,
     /// Where the search for free blocks and inodes begins: see `alloc`.
     pub(crate) alloc: crate::alloc::Memory,
+    /// What users, groups and projects have.
+    pub(crate) quotas: Quotas,
 }
 
 impl Volume {
@@ -70,6 +73,7 @@ impl Volume {
             changed: false,
             abandoned: false,
             alloc: crate::alloc::Memory::default(),
+            quotas: Quotas::default(),
         })
     }
 
@@ -237,6 +241,12 @@ impl Volume {
         let (block, offset) = self.inode_place(inode.number)?;
         self.check_block(block)?;
         self.changed = true;
+        if self.quotas.are_counted() {
+            let bytes = self.cache.read(block)?;
+            let stored = &bytes[offset..offset + self.superblock.inode_bytes() as usize];
+            let before = Inode::of_bytes(&self.superblock, inode.number, stored);
+            self.account(&before, inode);
+        }
         let stored = inode.encode(&self.superblock);
         self.cache.change(block)?[offset..offset + stored.len()].copy_from_slice(stored);
         Ok(())
@@ -256,7 +266,10 @@ impl Volume {
         }
         self.cache.begin();
         self.former = Some(self.superblock.clone());
-        let result = operation(self);
+        let result = operation(self).and_then(|done| {
+            self.write_quotas()?;
+            Ok(done)
+        });
         match &result {
             Ok(_) => {
                 self.former = None;
@@ -271,6 +284,7 @@ impl Volume {
                     self.superblock = former;
                 }
                 self.alloc = crate::alloc::Memory::default();
+                self.quotas.forget();
                 // Metadata is as before even then, but content may have been written over in part.
                 self.abandoned |= !error.leaves_all_as_it_was();
             }

@@ -2,9 +2,9 @@
 
 mod judges;
 
-use christen_testkit::TempDir;
 use christen_testkit::ext::{self, Recipe};
 use christen_testkit::kernel::{self, Mount};
+use christen_testkit::{TempDir, tools};
 use christen_vfs::memory::Memory;
 use christen_vfs::model::{self, Made, Operation, Profile, ReplayOptions};
 use christen_vfs::{Error, FileSystem, NewFile, NewKind};
@@ -19,6 +19,75 @@ const FILE: NewFile<'static> = NewFile {
 /// A name of 40 to 59 bytes, so that blocks of a directory do not all hold as many.
 fn name(number: usize) -> Vec<u8> {
     format!("{number:07} {}", "n".repeat(32 + number % 20)).into_bytes()
+}
+
+/// Two levels of nodes have room for 123 x 126 blocks of three such names each, if all were full.
+#[test]
+fn an_index_has_three_levels_with_large_dir_alone() {
+    if !judges::require() {
+        return;
+    }
+    let long = |number: usize| format!("{number:06} {}", "n".repeat(240)).into_bytes();
+    let directory = TempDir::new();
+    let image = directory.join("image");
+    for (name, most) in [("ext4-large_dir", 26_000), ("ext4-1.43", 60_000)] {
+        let recipe = Recipe::named(name);
+        if !recipe.has("large_dir") && !judges::is_full() {
+            continue;
+        }
+        recipe.make(&image, 1024, 128);
+        let mut fs = judges::open(&image, name);
+        let root = fs.root();
+        let new = NewFile {
+            kind: NewKind::Directory,
+            permissions: 0o755,
+            ..FILE
+        };
+        let top = fs.create(root, b"large", &new).expect("makes a directory");
+        let file = fs.create(root, b"file", &FILE).expect("makes a file");
+        let mut count = 0;
+        let end = loop {
+            if count == most {
+                break None;
+            }
+            match fs.link(file, top, &long(count)) {
+                Ok(()) => count += 1,
+                Err(error) => break Some(error),
+            }
+        };
+        fs.finish().expect("finishes");
+        ext::assert_clean(&image, name);
+        if recipe.has("large_dir") {
+            assert!(end.is_none(), "{name}, {count}: {end:?}");
+            let debugfs = tools::find("debugfs").expect("debugfs comes with mke2fs");
+            let request = "htree_dump /large";
+            let said = tools::output(&debugfs, ["-R", request, &image.display().to_string()]);
+            let said = String::from_utf8_lossy(&said[..said.len().min(1000)]).into_owned();
+            assert!(said.contains("Indirect levels: 2"), "{said}");
+        } else {
+            // Linux gives ENOSPC as well.
+            assert!(matches!(end, Some(Error::NoSpace)), "{name}: {end:?}");
+            assert!(count > 15_000, "{name}: {count}");
+        }
+        drop(fs);
+        if kernel::require() {
+            let mount = Mount::read_only(&image);
+            let top = mount.path().join("large");
+            let seen = std::fs::read_dir(&top).expect("lists").count();
+            assert_eq!(seen, count, "{name}");
+            for number in (0..count).step_by(97) {
+                let name = String::from_utf8(long(number)).expect("ASCII");
+                assert!(top.join(name).symlink_metadata().is_ok(), "{number}");
+            }
+            mount.unmount();
+        }
+        let mut fs = judges::open(&image, name);
+        for number in (0..count).step_by(2) {
+            fs.remove(top, &long(number)).expect("removes");
+        }
+        fs.finish().expect("finishes");
+        ext::assert_clean(&image, "with every other name removed");
+    }
 }
 
 #[test]

@@ -182,13 +182,8 @@ pub const RECIPES: &[Recipe] = &[
             &[],
         )
     },
-];
-
-/// What is written or refused by name.
-pub const LATER_RECIPES: &[Recipe] = &[
     host("ext4-large_dir", ext4!("large_dir"), 256, &[]),
     host("ext4-ea_inode", ext4!("ea_inode"), 256, &[]),
-    host("ext4-bigalloc", ext4!("bigalloc"), 256, &["-C", "16384"]),
     Recipe {
         mounts: Mounts::Guest,
         ..host("ext4-quota", ext4!("quota"), 256, &[])
@@ -197,6 +192,15 @@ pub const LATER_RECIPES: &[Recipe] = &[
         mounts: Mounts::Guest,
         ..host("ext4-project", ext4!("quota", "project"), 256, &[])
     },
+    Recipe {
+        mounts: Mounts::Guest,
+        ..host("ext4-mmp", ext4!("mmp"), 256, &[])
+    },
+];
+
+/// What is written or refused by name.
+pub const LATER_RECIPES: &[Recipe] = &[
+    host("ext4-bigalloc", ext4!("bigalloc"), 256, &["-C", "16384"]),
     Recipe {
         mounts: Mounts::Guest,
         ..host("ext4-casefold", ext4!("casefold"), 256, &[])
@@ -208,10 +212,6 @@ pub const LATER_RECIPES: &[Recipe] = &[
     Recipe {
         mounts: Mounts::Guest,
         ..host("ext4-verity", ext4!("verity"), 256, &[])
-    },
-    Recipe {
-        mounts: Mounts::Guest,
-        ..host("ext4-mmp", ext4!("mmp"), 256, &[])
     },
 ];
 
