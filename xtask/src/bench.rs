@@ -23,7 +23,7 @@ const SUBJECTS: [Subject; 2] = [
     },
     Subject {
         word: "inject",
-        benches: &[("christen-cli", "inject")],
+        benches: &[("christen-ext4", "operations"), ("christen-cli", "inject")],
         peers: &[("debugfs", "-V"), ("guestfish", "--version")],
     },
 ];
