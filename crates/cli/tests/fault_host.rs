@@ -1,4 +1,5 @@
-//! A host's filesystem that is full: the change is refused in words, the image is what it was, and nothing is left beside it.
+//! A host's filesystem that is full: the change is refused in words, the image is what it was, and takes no more space, and nothing is
+//! left beside it.
 
 mod image_support;
 mod support;
@@ -26,9 +27,11 @@ set -e
 mount -t tmpfs -o size="$1" none full
 cp --sparse=always pristine full/a.img
 mkdir out
+stat -c %b full/a.img >out/before
 set +e
 "$2" edit full/a.img script --format raw --time 2026-11-25T00:00:00Z $3 2>out/message
 echo $? >out/status
+stat -c %b full/a.img >out/after
 for file in full/* full/.[!.]*; do
     [ ! -e "$file" ] || cp --sparse=always "$file" out/
 done
@@ -99,7 +102,7 @@ fn fill(more: &str, result: &str) {
         let message = fs::read_to_string(out.join("message")).expect("it is there");
         let status = fs::read_to_string(out.join("status")).expect("it is there");
         let mut found = names(&out);
-        found.retain(|name| name != "message" && name != "status");
+        found.retain(|name| name.ends_with(".img") || name.starts_with('.'));
         if status == "0\n" {
             done += 1;
             assert_eq!(hash(&out.join(result)), new, "{what}");
@@ -114,6 +117,9 @@ fn fill(more: &str, result: &str) {
             assert!(is_clear, "{what}: {message}");
             assert_eq!(found, ["a.img"], "{what}: {message}");
             assert_eq!(hash(&out.join("a.img")), old, "{what}");
+            let blocks = ["before", "after"]
+                .map(|name| fs::read_to_string(out.join(name)).expect("it is there"));
+            assert_eq!(blocks[0], blocks[1], "{what}: space was taken");
         }
         fs::remove_dir_all(&out).expect("it is ours");
         bytes += step();

@@ -218,9 +218,24 @@ fn remove(place: &RedoPlace, syncs: &mut Syncs) -> Result<()> {
 /// Holes smaller than this are filled from what the filesystem keeps in hand, and a call for each would cost more than it saves.
 const RESERVED_ALONE: u64 = 64 << 10;
 
-/// Sees to it that the change finds room in the files that it fills holes of or makes longer.
+/// Ranges for which space was taken: the target's index, offset and length.
+type Taken = Vec<(usize, u64, u64)>;
+
+/// Sees to it that the change finds room in the files that it fills holes of or makes longer. If it does not, what was taken already is
+/// given back, or a change that is refused would leave the host fuller than it was.
 fn reserve_targets(redo: &Redo, targets: &[Target<'_>]) -> Result<()> {
-    for target in targets {
+    let mut taken = Taken::new();
+    take_space(redo, targets, &mut taken).inspect_err(|_| {
+        for (index, offset, length) in taken {
+            // The image is sound if that fails, and why there is no room is what has to be said.
+            let _ = targets[index].file.release(offset, length);
+        }
+    })
+}
+
+fn take_space(redo: &Redo, targets: &[Target<'_>], taken: &mut Taken) -> Result<()> {
+    let asking = || Error::io("ask for the allocated space of the image");
+    for (index, target) in targets.iter().enumerate() {
         let mut small = 0;
         let mut ranges = redo.ranges(target.entry).map_err(reading_redo)?;
         while let Some(range) = ranges.next().map_err(reading_redo)? {
@@ -228,7 +243,20 @@ fn reserve_targets(redo: &Redo, targets: &[Target<'_>]) -> Result<()> {
                 continue;
             }
             if range.length >= RESERVED_ALONE {
-                reserve(target.file, range.offset, range.length, "the image")?;
+                let before = target.file.allocated().map_err(asking())?;
+                let reserved = reserve(target.file, range.offset, range.length, "the image");
+                // After a failure too: a part may have been found. What was there before is not ours to give back.
+                if target.file.allocated().map_err(asking())? > before {
+                    match taken.last_mut() {
+                        Some((last, offset, length))
+                            if *last == index && *offset + *length == range.offset =>
+                        {
+                            *length += range.length;
+                        }
+                        _ => taken.push((index, range.offset, range.length)),
+                    }
+                }
+                reserved?;
             } else {
                 small += range.length;
             }

@@ -256,6 +256,30 @@ impl HostFile for OpenFile {
         }
     }
 
+    fn allocated(&self) -> io::Result<Option<u64>> {
+        if self.identity.kind == Kind::BlockDevice {
+            return Ok(None);
+        }
+        // `st_blocks` counts 512 bytes, whatever the blocks of the filesystem are (stat(2)).
+        Ok(self.file.metadata()?.blocks().checked_mul(512))
+    }
+
+    fn release(&self, offset: u64, length: u64) -> io::Result<()> {
+        let end = offset.saturating_add(length);
+        // What holds data, written by whomever, is not ours to take away.
+        let is_hole = self
+            .next_data(offset)?
+            .is_none_or(|(start, _)| start >= end);
+        if self.identity.kind == Kind::BlockDevice || length == 0 || !is_hole {
+            return Ok(());
+        }
+        let (Ok(offset), Ok(length)) = (i64::try_from(offset), i64::try_from(length)) else {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        Ok(fallocate(&self.file, how, offset, length)?)
+    }
+
     fn available(&self) -> io::Result<Option<u64>> {
         if self.identity.kind == Kind::BlockDevice {
             return Ok(None);

@@ -102,6 +102,25 @@ pub trait HostFile: Debug + Send + Sync {
     /// [`StorageFull`](io::ErrorKind::StorageFull) above all.
     fn reserve(&self, offset: u64, length: u64) -> io::Result<()>;
 
+    /// Returns how many bytes of the host's space the file takes; `None` where that is not known.
+    ///
+    /// # Errors
+    ///
+    /// The host's.
+    fn allocated(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Gives back what [`reserve`](Self::reserve) took for this range, if nothing was written there since. Content and length stay. Does
+    /// nothing unless it is implemented.
+    ///
+    /// # Errors
+    ///
+    /// The host's.
+    fn release(&self, _offset: u64, _length: u64) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Returns how many bytes may still be written to the filesystem that holds the file, where that is known.
     ///
     /// # Errors
