@@ -34,12 +34,13 @@ const MEMORY_BYTES: u64 = 256 << 20;
 
 /// The recipes: without checksums every flipped byte is believed; with them, those of superblock, group descriptors, inodes and the first
 /// blocks of directories are repaired.
-const TARGETS: [(&str, u32); 5] = [
+const TARGETS: [(&str, u32); 6] = [
     ("ext2", 1024),
     ("ext3", 1024),
     ("ext4-uninit_bg", 1024),
     ("ext4-1.47", 1024),
     ("ext4-inline_data", 1024),
+    ("ext4-project", 1024),
 ];
 
 #[test]

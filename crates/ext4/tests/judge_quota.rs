@@ -10,6 +10,7 @@ use christen_block::MemoryDevice;
 use christen_ext4::{Error, Ext4};
 use christen_testkit::ext::Recipe;
 use christen_testkit::tools;
+use christen_vfs::model::Random;
 use christen_vfs::{self as vfs, FileSystem, NewFile, NewKind};
 
 use support::{Image, debugfs, mkdir, new, noise, writing};
@@ -280,6 +281,61 @@ fn damaged_quota_files_are_refused() {
         );
         assert!(matches!(fs.finish(), Err(vfs::Error::Abandoned)));
     }
+}
+
+#[test]
+fn quota_files_with_other_bytes_harm_nobody() {
+    if !require() {
+        return;
+    }
+    let image = Image::make(Recipe::named("ext4-project"), 1024, 8, &[]);
+    let mut fs = image.open();
+    let root = fs.root();
+    for number in 0..40 {
+        let name = format!("{number}");
+        fs.create(root, name.as_bytes(), &owned(id(number), id(number)))
+            .unwrap();
+    }
+    fs.finish().unwrap();
+    let path = image.save();
+    let mut blocks: Vec<usize> = Vec::new();
+    for number in [3, 4] {
+        let said = debugfs(&path, &format!("blocks <{number}>"));
+        blocks.extend(
+            said.split_whitespace()
+                .map(|number| number.parse::<usize>().unwrap()),
+        );
+    }
+    let whole = image.device.snapshot();
+    let mut random = Random::new(5);
+    let mut below = |bound: usize| random.index(bound);
+    let (mut refused, mut done) = (0, 0);
+    for _ in 0..60 {
+        let mut bytes = whole.clone();
+        for _ in 0..=below(6) {
+            let block = blocks[below(blocks.len())] * 1024;
+            // Numbers of blocks stand at the beginning, and most of what is changed elsewhere is numbers of owners and usage.
+            let bound = if below(2) == 0 { 8 } else { 256 };
+            let value = [0, 1, 2, below(64) as u32, u32::MAX][below(5)];
+            bytes[block + below(bound) * 4..][..4].copy_from_slice(&value.to_le_bytes());
+        }
+        let Ok(mut fs) = Ext4::open(Arc::new(MemoryDevice::new(bytes)), &writing()) else {
+            refused += 1;
+            continue;
+        };
+        let root = fs.root();
+        for number in 0..80 {
+            let name = format!("{number}");
+            let _ = fs.remove(root, name.as_bytes());
+            let new = owned(id(number + 3), id(number));
+            let _ = fs.create(root, name.as_bytes(), &new);
+        }
+        match fs.finish() {
+            Ok(()) => done += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 5 && done > 5, "{refused} {done}");
 }
 
 #[test]
