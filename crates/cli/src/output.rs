@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use christen_instance::Value;
 
 use crate::failure::Failure;
+use crate::progress;
 
 /// Writes data to standard output.
 ///
@@ -37,7 +38,7 @@ pub(crate) fn json(value: &Value) -> Result<(), Failure> {
 /// Writes a complete message to standard error.
 pub(crate) fn error(text: &str) {
     // Nobody is left to be told when standard error is closed.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = progress::aside(|| io::stderr().lock().write_all(text.as_bytes()));
 }
 
 /// Writes a warning to standard error.

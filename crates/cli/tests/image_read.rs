@@ -260,6 +260,47 @@ fn of_a_cloud_image_the_root_is_meant() {
 }
 
 #[test]
+fn what_only_libguestfs_reads_is_said_with_the_way() {
+    let (Some(mkfs), Some(_)) = (tools::require("mkfs.xfs"), Tools::require()) else {
+        return;
+    };
+    let directory = TempDir::new();
+    let image = directory.join("a.img");
+    let file = fs::File::create(&image).expect("the directory is ours");
+    file.set_len(512 << 20).expect("it is ours");
+    tools::run(Command::new(mkfs).arg("-q").arg(&image));
+    for (command, what) in [
+        ("ls a.img", "cannot read whole disk (xfs) of `a.img`\n"),
+        (
+            "rm --format raw a.img /f",
+            "cannot change `a.img`: the image was not changed\n  whole disk (xfs)\n",
+        ),
+    ] {
+        fail(
+            &mut christen_in(&directory, command),
+            1,
+            &format!(
+                "error: {what}  christen itself does not read xfs\n\
+                 hint: `--backend guestfs` reads and writes it with libguestfs, where that is installed\n"
+            ),
+        );
+    }
+    fail_somehow(&mut christen_in(&directory, "ls a.img --subvolume a"), 2);
+    // Where it is not installed, that is said too.
+    let mut command = christen_in(&directory, "ls a.img --backend auto");
+    fail(
+        command.env("PATH", &*directory),
+        1,
+        "note: whole disk (xfs) of `a.img` is opened with libguestfs: christen itself does not read xfs\n\
+         error: cannot read whole disk (xfs) of `a.img`\n  \
+         libguestfs cannot open it\n  \
+         cannot start `guestfish`\n  \
+         No such file or directory (os error 2)\n\
+         hint: install `guestfish`, which is in the package `guestfish`, `libguestfs-tools` or `guestfs-tools`\n",
+    );
+}
+
+#[test]
 fn names_cannot_play_with_a_terminal() {
     let Some(tools) = Tools::require() else {
         return;

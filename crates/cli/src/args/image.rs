@@ -76,9 +76,51 @@ pub(crate) struct ReadArguments {
     pub(crate) redo_dir: Option<PathBuf>,
 }
 
-/// How one volume of an image is opened for reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Backend {
+    /// christen itself
+    #[default]
+    Native,
+    /// An installed libguestfs, which starts a small virtual machine
+    Guestfs,
+    /// libguestfs where christen itself cannot
+    Auto,
+}
+
+/// What reads and writes the filesystem.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct BackendArguments {
+    /// What reads and writes the filesystem
+    #[arg(long, value_enum, default_value_t, help_heading = "Backend")]
+    pub(crate) backend: Backend,
+
+    /// The subvolume of a btrfs, by its path from the top; with libguestfs only
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "backend",
+        help_heading = "Backend"
+    )]
+    pub(crate) subvolume: Option<String>,
+
+    /// Let libguestfs emulate the processor of its machine: where `/dev/kvm` opens and does not work, every machine hangs
+    #[arg(long, requires = "backend", help_heading = "Backend")]
+    pub(crate) emulate: bool,
+}
+
+/// How a filesystem is opened for reading.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct ReadVolumeArguments {
+    #[command(flatten)]
+    pub(crate) part: PartArguments,
+
+    #[command(flatten)]
+    pub(crate) backend: BackendArguments,
+}
+
+/// How one volume of an image is opened for reading.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct PartArguments {
     #[command(flatten)]
     pub(crate) image: ReadArguments,
 
@@ -103,6 +145,9 @@ pub(crate) struct WriteArguments {
 
     #[command(flatten)]
     pub(crate) volume: VolumeArguments,
+
+    #[command(flatten)]
+    pub(crate) backend: BackendArguments,
 
     /// Open backing and data files that the image names, if they are in this directory; may be given several times
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -464,7 +509,7 @@ pub(crate) struct RecoverArguments {
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     #[command(flatten)]
-    pub(crate) image: ReadVolumeArguments,
+    pub(crate) image: PartArguments,
 
     /// Print as JSON
     #[arg(long)]

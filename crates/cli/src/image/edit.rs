@@ -14,6 +14,7 @@ use super::operation::{Operation, Ownership, Step};
 use super::owner::Owner;
 use super::place::{self, Last, Place};
 use super::record::Record;
+use crate::progress::Reading;
 
 /// The levels of a tree that `rm -r` goes down: a longer path could not be named.
 const MAX_DEPTH: usize = 2048;
@@ -98,7 +99,9 @@ impl Editor<'_> {
                 if source.as_os_str() == "-" {
                     self.put(path, &mut io::stdin().lock(), ownership)
                 } else {
-                    self.put(path, &mut File::open(source).map_err(host)?, ownership)
+                    let file = File::open(source).map_err(host)?;
+                    let size = file.metadata().map_err(host)?.len();
+                    self.put(path, &mut Reading::new(file, size), ownership)
                 }
             }
             Operation::Write {

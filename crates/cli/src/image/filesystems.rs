@@ -1,5 +1,7 @@
 //! The filesystems that christen reads and writes, chosen by what stands in a volume.
 
+use std::error::Error;
+use std::iter;
 use std::sync::Arc;
 
 use christen_block::BlockDevice;
@@ -7,12 +9,15 @@ use christen_block::probe::VolumeKind;
 use christen_ext4::check::Report;
 use christen_ext4::{self as ext4, Ext4, Journal};
 use christen_fat as fat;
+use christen_guestfs::{self as guestfs, GuestFs};
 use christen_vfs::walk::{LastLink, try_resolve};
 use christen_vfs::{FileSystem, GuestPath, Timestamp};
 
 use super::layout::Part;
 use super::scratch::Scratch;
+use crate::args::image::{Backend, BackendArguments};
 use crate::failure::Failure;
+use crate::progress::Busy;
 
 /// What a filesystem is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,19 +89,111 @@ pub(crate) enum OpenError {
     /// There is no reader for what stands in the volume.
     #[error("christen has no reader for what is on it")]
     NoReader,
+    /// The filesystem is one that only libguestfs reads.
+    #[error("christen itself does not read {0}")]
+    Foreign(String),
+    /// libguestfs cannot open it.
+    #[error("libguestfs cannot open it")]
+    Guestfs(#[source] Box<dyn Error + Send + Sync>),
     /// There is no audit for what stands in the volume.
     #[error("only ext2, ext3 and ext4 are checked")]
     NoCheck,
 }
 
+impl OpenError {
+    /// The filesystem is valid, and christen does not handle all of it.
+    fn is_beyond_us(&self) -> bool {
+        matches!(
+            self,
+            Self::NoReader
+                | Self::Foreign(_)
+                | Self::Ext4(ext4::Error::Unsupported(_))
+                | Self::Fat(christen_vfs::Error::Unsupported(_))
+        )
+    }
+}
+
+/// What opens a filesystem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// A reader of our own.
+    Native,
+    /// An installed libguestfs.
+    Guestfs {
+        subvolume: Option<String>,
+        emulate: bool,
+    },
+}
+
+impl Engine {
+    /// The arguments that choose it.
+    pub(crate) fn arguments(&self) -> BackendArguments {
+        match self {
+            Self::Native => BackendArguments::default(),
+            Self::Guestfs { subvolume, emulate } => BackendArguments {
+                backend: Backend::Guestfs,
+                subvolume: subvolume.clone(),
+                emulate: *emulate,
+            },
+        }
+    }
+}
+
+/// Decides what opens the filesystem of a volume, and returns the reason if it is not what was said.
+pub(crate) fn engine(
+    part: &Part,
+    how: Use,
+    arguments: &BackendArguments,
+) -> (Engine, Option<String>) {
+    let guestfs = || Engine::Guestfs {
+        subvolume: arguments.subvolume.clone(),
+        emulate: arguments.emulate,
+    };
+    match arguments.backend {
+        Backend::Native => (Engine::Native, None),
+        Backend::Guestfs => (guestfs(), None),
+        Backend::Auto => match open_native(part, how, Timestamp::default()) {
+            Err(error) if error.is_beyond_us() => (guestfs(), Some(error.to_string())),
+            // What is wrong with it is told when it is opened: Linux may be less strict, so it is not asked.
+            _ => (Engine::Native, None),
+        },
+    }
+}
+
 /// Opens the filesystem of a volume. What changes is stamped with `now`.
 pub(crate) fn open(
     part: &Part,
+    engine: &Engine,
     how: Use,
     now: Timestamp,
 ) -> Result<Box<dyn FileSystem>, OpenError> {
+    match engine {
+        Engine::Native => open_native(part, how, now),
+        Engine::Guestfs { subvolume, emulate } => {
+            // Linux replays a journal whenever it mounts; the rule is the same as with our own reader.
+            if how == Use::Change && needs_recovery(part) {
+                return Err(ext4::Error::UncleanJournal.into());
+            }
+            let _busy = Busy::new("starting the appliance of libguestfs");
+            let options = guestfs::OpenOptions {
+                write: how.changes(),
+                subvolume: subvolume.clone(),
+                emulate: *emulate,
+                now,
+            };
+            let opened = GuestFs::open(Arc::clone(&part.device), options);
+            Ok(Box::new(opened.map_err(|error| match error {
+                // That a device failed says nothing to who has none.
+                christen_vfs::Error::Io(cause) => OpenError::Guestfs(cause),
+                other => OpenError::Guestfs(other.into()),
+            })?))
+        }
+    }
+}
+
+fn open_native(part: &Part, how: Use, now: Timestamp) -> Result<Box<dyn FileSystem>, OpenError> {
     let device = Arc::clone(&part.device);
-    Ok(match reader(part).ok_or(OpenError::NoReader)? {
+    Ok(match reader(part).ok_or_else(|| no_reader(part))? {
         Reader::Ext4 => Box::new(open_ext4(device, how, now)?),
         Reader::Fat => {
             let access = if how.changes() {
@@ -150,13 +247,22 @@ pub(crate) fn needs_recovery(part: &Part) -> bool {
         && ext4::Summary::read(&part.device).is_ok_and(|it| it.needs_recovery)
 }
 
+fn no_reader(part: &Part) -> OpenError {
+    part.signatures
+        .iter()
+        .find(|it| is_foreign(it.kind))
+        .map_or(OpenError::NoReader, |it| {
+            OpenError::Foreign(it.kind.name().to_owned())
+        })
+}
+
 /// Looks whether a volume holds the root of a guest, and returns what tells so.
 ///
 /// What cannot be read tells nothing.
 pub(crate) fn root_mark(part: &Part) -> Option<&'static str> {
     // A link that leads to another volume is a mark too.
     const MARKS: [&str; 3] = ["/etc/os-release", "/usr/lib/os-release", "/etc/fstab"];
-    let mut fs = open(part, Use::ReadReplayed, Timestamp::default()).ok()?;
+    let mut fs = open_native(part, Use::ReadReplayed, Timestamp::default()).ok()?;
     MARKS.into_iter().find(|mark| {
         GuestPath::new(mark.as_bytes())
             .is_ok_and(|path| matches!(try_resolve(&mut *fs, &path, LastLink::Kept), Ok(Some(_))))
@@ -191,8 +297,25 @@ pub(crate) fn refused(failure: Failure, error: &OpenError) -> Failure {
         OpenError::Ext4(ext4::Error::HasErrors | ext4::Error::NotUnmounted) => {
             failure.hint("run `e2fsck` in the guest or on a loop device first")
         }
+        OpenError::Foreign(_) => failure.hint(
+            "`--backend guestfs` reads and writes it with libguestfs, where that is installed",
+        ),
+        OpenError::Guestfs(error) => with_guestfs_hint(failure, &**error),
         OpenError::NoReader => failure.hint("`christen inspect` tells what is on each volume"),
         _ => failure,
+    }
+}
+
+fn with_guestfs_hint(failure: Failure, error: &(dyn Error + 'static)) -> Failure {
+    let mut causes = iter::successors(Some(error), |&error| error.source());
+    match causes.find_map(|it| it.downcast_ref::<guestfs::Error>()) {
+        Some(guestfs::Error::Start(_)) => failure.hint(
+            "install `guestfish`, which is in the package `guestfish`, `libguestfs-tools` or `guestfs-tools`",
+        ),
+        Some(guestfs::Error::Silent { .. }) => failure
+            .hint("pass `--emulate`: a `/dev/kvm` that opens and does not work makes it hang"),
+        Some(_) => failure.hint("`libguestfs-test-tool` tells whether libguestfs itself works"),
+        None => failure,
     }
 }
 

@@ -13,17 +13,18 @@ use christen_block::{
 use christen_instance::Value;
 use christen_vfs::{Error, FileSystem, GuestPath, Timestamp};
 
-use super::filesystems::{self, Use};
+use super::filesystems::{self, Engine, Use};
 use super::layout::{self, Part};
 use super::text::shown;
 use super::volumes::{self, Place, Volume};
 use super::{failures, qcow2, show};
 use crate::args::image::{
-    ImageFormat, OutputKindArgument, ReadArguments, ReadVolumeArguments, VolumeArguments,
-    WriteArguments,
+    BackendArguments, ImageFormat, OutputKindArgument, PartArguments, ReadArguments,
+    ReadVolumeArguments, VolumeArguments, WriteArguments,
 };
 use crate::failure::Failure;
 use crate::output;
+use crate::progress::Busy;
 
 impl ImageFormat {
     fn format(self) -> Format {
@@ -184,7 +185,7 @@ impl OpenVolume {
 }
 
 /// Finds the volume that is meant, without opening what is on it. The disk keeps the lock on the image.
-pub(crate) fn part(arguments: &ReadVolumeArguments) -> Result<(Part, String, Disk), Failure> {
+pub(crate) fn part(arguments: &PartArguments) -> Result<(Part, String, Disk), Failure> {
     let disk = disk(&arguments.image)?;
     let (part, why) = choose(
         &disk.path,
@@ -199,16 +200,17 @@ pub(crate) fn part(arguments: &ReadVolumeArguments) -> Result<(Part, String, Dis
 
 /// Opens the volume that is meant for reading.
 pub(crate) fn volume(arguments: &ReadVolumeArguments) -> Result<OpenVolume, Failure> {
-    let (part, name, disk) = part(arguments)?;
-    let how = if arguments.replay_journal {
+    let (part, name, disk) = part(&arguments.part)?;
+    let how = if arguments.part.replay_journal {
         Use::ReadReplayed
     } else {
         Use::Read
     };
-    let fs = filesystems::open(&part, how, Timestamp::default()).map_err(|error| {
+    let engine = engine(&disk.path, &part, how, &arguments.backend);
+    let fs = filesystems::open(&part, &engine, how, Timestamp::default()).map_err(|error| {
         filesystems::refused(Failure::unchanged(format!("cannot read {name}")), &error)
     })?;
-    if how == Use::Read && filesystems::needs_recovery(&part) {
+    if engine == Engine::Native && how == Use::Read && filesystems::needs_recovery(&part) {
         output::warning(&format!(
             "{name} has a journal that was not written back, and what it holds is not shown; `--replay-journal` shows it"
         ));
@@ -221,17 +223,37 @@ pub(crate) fn volume(arguments: &ReadVolumeArguments) -> Result<OpenVolume, Fail
 }
 
 /// Opens, for reading, the volume at the place that a change would be made to.
-pub(crate) fn before(arguments: &WriteArguments, place: &Place) -> Result<OpenVolume, Failure> {
+pub(crate) fn before(
+    arguments: &WriteArguments,
+    place: &Place,
+    engine: &Engine,
+) -> Result<OpenVolume, Failure> {
     volume(&ReadVolumeArguments {
-        image: ReadArguments {
-            image: arguments.image.clone(),
-            format: arguments.format,
-            allow_backing: arguments.allow_backing.clone(),
-            redo_dir: arguments.redo_dir.clone(),
+        part: PartArguments {
+            image: ReadArguments {
+                image: arguments.image.clone(),
+                format: arguments.format,
+                allow_backing: arguments.allow_backing.clone(),
+                redo_dir: arguments.redo_dir.clone(),
+            },
+            volume: place.arguments(),
+            replay_journal: arguments.replay_journal,
         },
-        volume: place.arguments(),
-        replay_journal: arguments.replay_journal,
+        backend: engine.arguments(),
     })
+}
+
+/// Decides what opens a volume, and tells if `auto` takes libguestfs.
+fn engine(path: &Path, part: &Part, how: Use, arguments: &BackendArguments) -> Engine {
+    let (engine, why) = filesystems::engine(part, how, arguments);
+    if let Some(why) = why {
+        output::note(&format!(
+            "{} of `{}` is opened with libguestfs: {why}",
+            part.volume.short(),
+            path.display()
+        ));
+    }
+    engine
 }
 
 /// Tells which volume is meant where that was not said.
@@ -283,6 +305,7 @@ pub(crate) struct Staged {
     path: PathBuf,
     image: Image,
     part: Part,
+    engine: Engine,
     now: Timestamp,
     replay_journal: bool,
 }
@@ -344,24 +367,30 @@ pub(crate) fn staged(arguments: &WriteArguments, now: Timestamp) -> Result<Stage
         ))
         .hint("`lvchange --permission rw` in the guest allows it"));
     }
+    let how = changes(arguments.replay_journal);
+    let engine = engine(&path, &part, how, &arguments.backend);
     Ok(Staged {
         path,
         image,
         part,
+        engine,
         now,
         replay_journal: arguments.replay_journal,
     })
 }
 
+fn changes(replay_journal: bool) -> Use {
+    if replay_journal {
+        Use::ChangeReplayed
+    } else {
+        Use::Change
+    }
+}
+
 impl Staged {
     /// Opens the filesystem for changing.
     pub(crate) fn filesystem(&self) -> Result<Box<dyn FileSystem>, Failure> {
-        let how = if self.replay_journal {
-            Use::ChangeReplayed
-        } else {
-            Use::Change
-        };
-        self.open(how)
+        self.open(changes(self.replay_journal))
     }
 
     /// Opens the filesystem anew, as it is staged, for reading.
@@ -370,7 +399,7 @@ impl Staged {
     }
 
     fn open(&self, how: Use) -> Result<Box<dyn FileSystem>, Failure> {
-        filesystems::open(&self.part, how, self.now).map_err(|error| {
+        filesystems::open(&self.part, &self.engine, how, self.now).map_err(|error| {
             let place = self.part.volume.short();
             filesystems::refused(self.cannot_change().detail(place), &error)
         })
@@ -389,6 +418,11 @@ impl Staged {
         &self.part.volume
     }
 
+    /// What opens the filesystem.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Sees to it that so many bytes of content find room.
     pub(crate) fn reserve(&self, bytes: u64) -> Result<(), Failure> {
         self.image
@@ -404,9 +438,9 @@ impl Staged {
     }
 
     /// Makes the changes, all of them or none.
-    pub(crate) fn commit(self) -> Result<Committed, Failure> {
+    pub(crate) fn commit(self, busy: &Busy) -> Result<Committed, Failure> {
         self.image
-            .commit(&mut |_| {})
+            .commit(&mut |it| busy.at(it.done, it.total))
             .map_err(|error| failures::cannot_commit(&self.path, &error))
     }
 }

@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::image::edit::{self, Cause, Trouble};
 use crate::image::open::{self, Staged};
 use crate::image::operation::{Operation, Step};
-use crate::image::record::{Checked, Record};
+use crate::image::record::{Checked, Record, Written};
 use crate::image::script::{Mistake, Mistakes};
 use crate::image::{difference, hints, show, touched, values};
 use crate::output;
@@ -28,15 +28,15 @@ pub(crate) fn run(arguments: &WriteArguments, steps: &[Step]) -> Outcome {
     let staged = open::staged(arguments, now)?;
     reserve(steps, &staged)?;
     let mut written = staged.filesystem()?;
-    let record = stage(&mut *written, steps, now, &staged)?;
-    let checked = read_back(&record, &mut *written, &staged)?;
+    let (record, expected) = stage(&mut *written, steps, now, &staged)?;
     drop(written);
+    let checked = read_back(&record, &expected, &staged)?;
     if arguments.dry_run {
         drop(busy);
         return tell_the_change(arguments, &record, staged, &checked);
     }
     let volume = staged.volume().short();
-    let committed = staged.commit()?;
+    let committed = staged.commit(&busy)?;
     drop(busy);
     if arguments.json {
         output::json(&output::object([
@@ -94,11 +94,15 @@ fn stage(
     steps: &[Step],
     now: Timestamp,
     staged: &Staged,
-) -> Result<Record, Failure> {
+) -> Result<(Record, Written), Failure> {
     let record = edit::apply(fs, steps, now).map_err(|trouble| failure(&trouble, staged))?;
+    // Before it is finished: a look at it afterwards would mount it in an appliance once more.
+    let written = record
+        .written(fs)
+        .map_err(|error| staged.cannot_change().because(&error))?;
     fs.finish()
         .map_err(|error| staged.cannot_change().because(&error))?;
-    Ok(record)
+    Ok((record, written))
 }
 
 /// An operation that failed, in words.
@@ -123,11 +127,7 @@ fn failure(trouble: &Trouble<'_>, staged: &Staged) -> Failure {
 }
 
 /// Opens the filesystem anew from the staged bytes, and looks whether everything is there.
-fn read_back(
-    record: &Record,
-    written: &mut dyn FileSystem,
-    staged: &Staged,
-) -> Result<Checked, Failure> {
+fn read_back(record: &Record, written: &Written, staged: &Staged) -> Result<Checked, Failure> {
     let mut fresh = staged.again()?;
     record.check(written, &mut *fresh).map_err(|error| {
         staged
@@ -150,9 +150,10 @@ fn tell_the_change(
     let changes = staged.changes()?;
     let volume = staged.volume().short();
     let place = staged.volume().place.clone();
+    let engine = staged.engine().clone();
     // The lock goes with the change, so that the image can be read as it is.
     drop(staged);
-    let mut before = open::before(arguments, &place)?;
+    let mut before = open::before(arguments, &place, &engine)?;
     let old = touched::tree(record, &mut *before.fs).map_err(cannot_read)?;
     let compared = Aspects {
         modified: true,

@@ -14,7 +14,7 @@ use crate::progress::Busy;
 /// Ends with 0 when nothing differs and with 1 when something does, as diff(1); trouble is 2.
 pub(crate) fn run(arguments: &ImageDiffArguments) -> Outcome {
     let mut second = arguments.first.clone();
-    second.image.image.clone_from(&arguments.second);
+    second.part.image.image.clone_from(&arguments.second);
     let busy = Busy::new("comparing");
     let read = |image| -> Result<Tree, Failure> {
         let mut volume = open::volume(image)?;

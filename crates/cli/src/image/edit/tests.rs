@@ -17,7 +17,8 @@ fn edit(fs: &mut Memory, text: &str) -> Record {
     let record = apply(fs, &steps, NOW)
         .unwrap_or_else(|trouble| panic!("{}: {}", trouble.step.operation, trouble.cause));
     let mut fresh = fs.clone();
-    record.check(fs, &mut fresh).expect("all is there");
+    let written = record.written(fs).expect("it is there");
+    record.check(&written, &mut fresh).expect("all is there");
     record
 }
 

@@ -22,7 +22,8 @@ fn told(damage: impl FnOnce(&mut Memory, FileId)) -> String {
     let path = GuestPath::new("/a/b/f").expect("a path");
     let file = resolve(&mut fresh, &path, LastLink::Kept).expect("it is there");
     damage(&mut fresh, file);
-    match record.check(&mut fs, &mut fresh) {
+    let written = record.written(&mut fs).expect("it is there");
+    match record.check(&written, &mut fresh) {
         Ok(checked) => format!("{} entries, {} bytes", checked.entries, checked.bytes),
         Err(error) => error.to_string(),
     }
