@@ -41,6 +41,8 @@ const ROOT: FirstRoot = FirstRoot {
         "fs/mbcache",
         "fs/jbd2/jbd2",
         "fs/ext4/ext4",
+        "fs/quota/quota_tree",
+        "fs/quota/quota_v2",
     ],
     files: &[
         "bin/busybox",
