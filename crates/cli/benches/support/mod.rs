@@ -91,11 +91,24 @@ impl Program {
         }
     }
 
+    fn succeed(&self, wrapper: &[String], round: usize) -> io::Result<()> {
+        let mut command = self.prepared(wrapper, round);
+        let status = command.status()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!(
+                "{}: {status}: {command:?}",
+                self.name
+            )))
+        }
+    }
+
     /// Runs it under `strace` and returns what it asked of the kernel.
     pub(crate) fn traced(&self, round: usize, scratch: &Path) -> io::Result<Calls> {
         let trace = scratch.join("strace");
-        let wrapper = ["strace", "-f", "-qq", "-o", &text(&trace)].map(str::to_owned);
-        self.prepared(&wrapper, round).status()?;
+        let wrapper = ["strace", "-f", "-y", "-qq", "-o", &text(&trace)].map(str::to_owned);
+        self.succeed(&wrapper, round)?;
         Ok(Calls::of(&fs::read_to_string(&trace)?))
     }
 
@@ -103,7 +116,7 @@ impl Program {
     pub(crate) fn memory_kib(&self, round: usize, scratch: &Path) -> io::Result<u64> {
         let told = scratch.join("time");
         let wrapper = ["/usr/bin/time", "-f", "%M", "-o", &text(&told)].map(str::to_owned);
-        self.prepared(&wrapper, round).status()?;
+        self.succeed(&wrapper, round)?;
         fs::read_to_string(told)?
             .trim()
             .parse()
@@ -117,7 +130,7 @@ pub(crate) struct Calls {
     pub(crate) all: u64,
     /// `fsync`, `fdatasync` and `syncfs`.
     pub(crate) syncs: u64,
-    /// Bytes written to anything but standard output and error.
+    /// Bytes written to files, other than what is said.
     pub(crate) bytes: u64,
 }
 
@@ -136,7 +149,11 @@ impl Calls {
             match name {
                 "fsync" | "fdatasync" | "syncfs" => calls.syncs += 1,
                 "write" | "pwrite64" | "writev" | "pwritev" | "pwritev2" | "copy_file_range" => {
-                    let standard = arguments.starts_with("1,") || arguments.starts_with("2,");
+                    // What is said goes there.
+                    let standard = arguments
+                        .split(',')
+                        .next()
+                        .is_some_and(|file| file.contains("/dev/null>"));
                     let result = call.rsplit_once(" = ").map(|(_, result)| result);
                     if !standard && let Some(Ok(bytes)) = result.map(str::parse::<u64>) {
                         calls.bytes += bytes;
