@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use christen_testkit::tools;
 use serde_json::Value;
 
 use crate::command::{Failure, cargo, root, run, text};
@@ -14,6 +15,13 @@ use crate::setup;
 
 /// It needs no network in the guest, so that the boot ends without complaint.
 const EXAMPLE: &str = "examples/demo.yaml";
+
+/// What the demonstration puts into a disk image.
+const CHANGES: &str = r#"mkdir -p /etc
+write /etc/hostname "guest-01\n"
+mkdir -p -m 0700 -o 1000:1000 /home/debian/.ssh
+write -m 0600 -o 1000:1000 /home/debian/.ssh/authorized_keys "ssh-ed25519 AAAAC3Nz... me\n"
+"#;
 
 /// `cargo xtask demo [--boot]`
 pub(crate) fn demo(arguments: &[String]) -> Result<(), Failure> {
@@ -35,6 +43,7 @@ pub(crate) fn demo(arguments: &[String]) -> Result<(), Failure> {
         println!("\n$ {}", text(Command::new("christen").args(&step)));
         run(&mut christen(&step))?;
     }
+    edit_an_image(&directory)?;
     if boot {
         setup::all()?;
         guest::boot(&path, &reading(&path)?)
@@ -42,6 +51,35 @@ pub(crate) fn demo(arguments: &[String]) -> Result<(), Failure> {
         println!("\n`cargo xtask demo --boot` boots a real guest with this drive and asks it");
         Ok(())
     }
+}
+
+/// Puts files into a disk image, if there is a mke2fs to make one.
+fn edit_an_image(directory: &Path) -> Result<(), Failure> {
+    let Some(mke2fs) = tools::find("mke2fs") else {
+        println!("\n(mke2fs is not installed, so that no disk image is made and changed)");
+        return Ok(());
+    };
+    let image = directory.join("disk.img");
+    fs::File::create(&image)?.set_len(64 << 20)?;
+    let mut make = Command::new(mke2fs);
+    make.args(["-q", "-F", "-t", "ext4"]).arg(&image);
+    println!("\n$ {}", text(&make));
+    run(&mut make)?;
+    let script = directory.join("changes");
+    fs::write(&script, CHANGES)?;
+    let (image, script) = (image.display().to_string(), script.display().to_string());
+    println!("\n$ cat {script}\n{}", CHANGES.trim_end());
+    for step in [
+        vec!["edit", "--format", "raw", "--dry-run", &image, &script],
+        vec!["edit", "--format", "raw", &image, &script],
+        vec!["tree", &image],
+        vec!["cat", &image, "/etc/hostname"],
+        vec!["check", &image],
+    ] {
+        println!("\n$ {}", text(Command::new("christen").args(&step)));
+        run(&mut christen(&step))?;
+    }
+    Ok(())
 }
 
 /// What `christen drive explain` says that cloud-init makes of a drive.
