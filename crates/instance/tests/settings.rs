@@ -174,6 +174,15 @@ fn the_network_template() {
 
 /// Compares the value that `dhcp_domain` gets from a nova.conf, or the error.
 #[track_caller]
+#[test]
+fn the_shipped_template_is_a_value_of_its_own_option_only() {
+    for name in ["force_config_drive", "config_drive_format"] {
+        let text = format!("[DEFAULT]\n{name} = $pybasedir/nova/virt/interfaces.template\n");
+        let error = nova_conf(&text).expect_err("no such value");
+        assert!(error.to_string().contains("pybasedir"), "{error}");
+    }
+}
+
 fn check_reference(text: &str, expected: &str) {
     let found = match nova_conf(text) {
         Ok(loaded) => loaded.settings.dhcp_domain,

@@ -97,8 +97,9 @@ impl<'s> Resolver<'s> {
                 }
             },
         };
-        // The shipped template is not a file here; only a reference to its path needs one.
-        if raw == SHIPPED_TEMPLATE && self.path.is_empty() {
+        // The shipped template is not a file here; only a reference to its path needs one. Of another option this is no value.
+        let names_the_template = matches!(option.default, Default::Text(SHIPPED_TEMPLATE));
+        if names_the_template && raw == SHIPPED_TEMPLATE && self.path.is_empty() {
             return Ok(OptionValue::Text(Some(raw.to_owned())));
         }
         let text = self.within(option.group, option.name, |resolver| {
