@@ -9,6 +9,7 @@ use christen_vfs as vfs;
 use crate::bitmap;
 use crate::error::{Error, Result};
 use crate::feature::Feature;
+use crate::full::FullGroups;
 use crate::group_descriptor::{GroupDescriptor, bitmap_checksum};
 use crate::number::{BlockNumber, GroupNumber};
 use crate::volume::Volume;
@@ -35,9 +36,109 @@ pub(crate) struct Memory {
     longest: Option<u32>,
     /// The bits of a group's block bitmap that stand for metadata of fixed place.
     metadata: HashMap<GroupNumber, Arc<[Range<u32>]>>,
+    /// Groups without free blocks.
+    full_of_blocks: FullGroups,
+    /// Groups without free inodes.
+    full_of_inodes: FullGroups,
+    /// Groups whose bitmaps the operation under way has changed: what is known of them is forgotten when it is taken back.
+    changed: Vec<GroupNumber>,
+    /// How many groups were looked at for something free.
+    #[cfg(test)]
+    looked_at: u64,
+}
+
+/// What is looked for in groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Blocks,
+    Inode,
+    /// An inode in a group that has room for content too.
+    InodeAndBlocks,
+}
+
+impl Memory {
+    /// Begins an operation.
+    pub(crate) fn begin(&mut self) {
+        self.changed.clear();
+    }
+
+    /// Forgets what may not be so any more when an operation is taken back. That other groups are full stays true, and must stay known: an
+    /// image whose superblock promises space that no group has would else be searched anew by every operation.
+    pub(crate) fn roll_back(&mut self) {
+        let former = std::mem::take(self);
+        self.full_of_blocks = former.full_of_blocks;
+        self.full_of_inodes = former.full_of_inodes;
+        for group in former.changed {
+            self.full_of_blocks.remove(group);
+            self.full_of_inodes.remove(group);
+        }
+        #[cfg(test)]
+        {
+            self.looked_at = former.looked_at;
+        }
+    }
+
+    /// Says that bits of a group's block bitmap or inode bitmap are changed, and in which direction.
+    pub(crate) fn note_change(&mut self, group: GroupNumber, wanted: Wanted, used: bool) {
+        if self.changed.last() != Some(&group) {
+            self.changed.push(group);
+        }
+        match wanted {
+            _ if used => {}
+            Wanted::Blocks => self.full_of_blocks.remove(group),
+            Wanted::Inode | Wanted::InodeAndBlocks => self.full_of_inodes.remove(group),
+        }
+    }
+
+    /// Returns the first group from this one on that may have what is wanted.
+    fn next(&self, mut group: u32, wanted: Wanted) -> u32 {
+        loop {
+            let mut next = group;
+            if wanted != Wanted::Blocks {
+                next = self.full_of_inodes.behind(next);
+            }
+            if wanted != Wanted::Inode {
+                next = self.full_of_blocks.behind(next);
+            }
+            if next == group {
+                return group;
+            }
+            group = next;
+        }
+    }
 }
 
 impl Volume {
+    /// Returns the first group with what is wanted, by its descriptor, from `group` on and before `end`.
+    pub(crate) fn next_group(
+        &mut self,
+        mut group: u32,
+        end: u32,
+        wanted: Wanted,
+    ) -> Result<Option<(GroupNumber, GroupDescriptor)>> {
+        loop {
+            group = self.alloc.next(group, wanted);
+            if group >= end {
+                return Ok(None);
+            }
+            #[cfg(test)]
+            {
+                self.alloc.looked_at += 1;
+            }
+            let number = GroupNumber(group);
+            let descriptor = self.group(number)?;
+            if descriptor.free_blocks == 0 {
+                self.alloc.full_of_blocks.insert(number);
+            }
+            if descriptor.free_inodes == 0 {
+                self.alloc.full_of_inodes.insert(number);
+            }
+            if self.alloc.next(group, wanted) == group {
+                return Ok(Some((number, descriptor)));
+            }
+        }
+    }
+
     /// Allocates up to `wanted` blocks that follow one another, as near to `goal` as there are, and returns the first and how many.
     ///
     /// # Errors
@@ -64,18 +165,24 @@ impl Volume {
             .max(1);
         let mut best: Option<(GroupNumber, Range<u32>)> = None;
         let mut tried = 0;
-        for step in 0..groups {
-            let group = GroupNumber(
-                ((u64::from(first_group.0) + u64::from(step)) % u64::from(groups)) as u32,
-            );
-            let descriptor = self.group(group)?;
-            if descriptor.free_blocks == 0 {
+        let mut parts = [first_group.0..groups, 0..first_group.0].into_iter();
+        let mut part = parts.next().unwrap_or_default();
+        loop {
+            let Some((group, descriptor)) =
+                self.next_group(part.start, part.end, Wanted::Blocks)?
+            else {
+                match parts.next() {
+                    Some(next) => part = next,
+                    None => break,
+                }
                 continue;
-            }
+            };
+            part.start = group.0 + 1;
             let bits = self.block_bitmap(group, &descriptor)?;
             let size = self.superblock.group_blocks(group);
-            let start = if step == 0 { goal_bit } else { 0 };
-            if step == 0 && !bitmap::is_set(&bits, goal_bit) {
+            let is_first = group == first_group;
+            let start = if is_first { goal_bit } else { 0 };
+            if is_first && !bitmap::is_set(&bits, goal_bit) {
                 let limit = size.min(goal_bit.saturating_add(wanted));
                 let end = bitmap::first(&bits, goal_bit..limit, true).unwrap_or(limit);
                 if end - goal_bit >= wanted.min(ENOUGH_AT_GOAL) {
@@ -219,6 +326,7 @@ impl Volume {
         };
         descriptor.free_blocks = in_group;
         self.superblock.set_free_blocks(in_all);
+        self.alloc.note_change(group, Wanted::Blocks, used);
         self.set_group(group, &descriptor)
     }
 
@@ -322,5 +430,68 @@ impl Volume {
         let ranges: Arc<[Range<u32>]> = ranges.into();
         self.alloc.metadata.insert(group, Arc::clone(&ranges));
         Ok(ranges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use christen_block::MemoryDevice;
+    use christen_testkit::{TempDir, tools};
+
+    use super::*;
+    use crate::number::InodeNumber;
+    use crate::options::{Access, Journal, OpenOptions};
+
+    /// An image of 64 groups whose superblock promises free blocks that no group has.
+    fn promising() -> Option<Volume> {
+        let mke2fs = tools::require("mke2fs")?;
+        let directory = TempDir::new();
+        let image = directory.join("image");
+        let made = std::process::Command::new(mke2fs)
+            .args(["-q", "-F", "-b", "1024", "-g", "256", "-t", "ext2"])
+            .args(["-O", "^resize_inode"])
+            .arg(&image)
+            .arg("16M")
+            .status()
+            .unwrap();
+        assert!(made.success());
+        let mut bytes = std::fs::read(&image).unwrap();
+        for group in 0..64 {
+            // `bg_free_blocks_lo` in the descriptors, which begin in block 2.
+            bytes[2048 + group * 32 + 0x0c..][..2].fill(0);
+        }
+        let options = OpenOptions {
+            access: Access::Write,
+            journal: Journal::Refuse,
+            now: vfs::Timestamp::default(),
+            generation_seed: 1,
+        };
+        let volume = Volume::open(Arc::new(MemoryDevice::new(bytes)), &options).unwrap();
+        assert_eq!(volume.superblock.groups(), 64);
+        Some(volume)
+    }
+
+    #[test]
+    fn groups_that_are_full_are_looked_at_once() {
+        let Some(mut volume) = promising() else {
+            return;
+        };
+        for _ in 0..20 {
+            let goal = volume.superblock.group_start(GroupNumber(40));
+            let outcome = volume.change(|volume| {
+                volume.allocate_inode(InodeNumber::ROOT, false)?;
+                volume.allocate_blocks(goal, 1)
+            });
+            assert!(matches!(
+                outcome,
+                Err(Error::Impossible(vfs::Error::NoSpace))
+            ));
+        }
+        // All groups for blocks, and one for the inode each time, which is taken back.
+        assert!(
+            volume.alloc.looked_at < 64 + 2 * 20,
+            "{}",
+            volume.alloc.looked_at
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use christen_vfs as vfs;
 use zerocopy::byteorder::little_endian::U32;
 
+use crate::alloc::Wanted;
 use crate::bitmap;
 use crate::error::{Error, Result};
 use crate::feature::Feature;
@@ -31,26 +32,24 @@ impl Volume {
             .group_of_inode(parent)
             .map_or(0, |(group, _)| group.0);
         let groups = self.superblock.groups();
-        for with_blocks in [true, false] {
-            for step in 0..groups {
-                let group =
-                    GroupNumber(((u64::from(first) + u64::from(step)) % u64::from(groups)) as u32);
-                let descriptor = self.group(group)?;
-                if descriptor.free_inodes == 0 || (with_blocks && descriptor.free_blocks == 0) {
-                    continue;
-                }
-                let bits = self.inode_bitmap(group, &descriptor)?;
-                // The reserved inodes are never free, whatever the bitmap says.
-                let from = if group.0 == 0 {
-                    self.superblock.first_inode().0 - 1
-                } else {
-                    0
-                };
-                if let Some(index) =
-                    bitmap::first(&bits, from..self.superblock.inodes_per_group(), false)
-                {
-                    drop(bits);
-                    return self.take_inode(group, index, directory);
+        for wanted in [Wanted::InodeAndBlocks, Wanted::Inode] {
+            for part in [first..groups, 0..first] {
+                let mut next = part.start;
+                while let Some((group, descriptor)) = self.next_group(next, part.end, wanted)? {
+                    next = group.0 + 1;
+                    let bits = self.inode_bitmap(group, &descriptor)?;
+                    // The reserved inodes are never free, whatever the bitmap says.
+                    let from = if group.0 == 0 {
+                        self.superblock.first_inode().0 - 1
+                    } else {
+                        0
+                    };
+                    if let Some(index) =
+                        bitmap::first(&bits, from..self.superblock.inodes_per_group(), false)
+                    {
+                        drop(bits);
+                        return self.take_inode(group, index, directory);
+                    }
                 }
             }
         }
@@ -169,6 +168,7 @@ impl Volume {
         };
         descriptor.free_inodes = in_group;
         self.superblock.set_free_inodes(in_all);
+        self.alloc.note_change(group, Wanted::Inode, used);
         Ok(())
     }
 

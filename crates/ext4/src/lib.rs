@@ -14,6 +14,7 @@ mod extent;
 mod feature;
 mod file;
 mod filesystem;
+mod full;
 mod group_descriptor;
 mod indirect;
 mod inode;

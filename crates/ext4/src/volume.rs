@@ -265,6 +265,7 @@ impl Volume {
             return Err(vfs::Error::Abandoned.into());
         }
         self.cache.begin();
+        self.alloc.begin();
         self.former = Some(self.superblock.clone());
         let result = operation(self).and_then(|done| {
             self.write_quotas()?;
@@ -283,7 +284,7 @@ impl Volume {
                 if let Some(former) = self.former.take() {
                     self.superblock = former;
                 }
-                self.alloc = crate::alloc::Memory::default();
+                self.alloc.roll_back();
                 self.quotas.forget();
                 // Metadata is as before even then, but content may have been written over in part.
                 self.abandoned |= !error.leaves_all_as_it_was();
