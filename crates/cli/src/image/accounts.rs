@@ -1,10 +1,10 @@
 //! Numbers of the guest's users and groups, by the names that the guest gives them.
 
+use christen_vfs::walk::{LastLink, resolve};
 use christen_vfs::{Error, FileSystem, GuestPath};
 
 use super::edit::Cause;
 use super::owner::Principal;
-use super::place;
 
 /// The most bytes of an account file that are read; one with ten thousand accounts has about 600 KB.
 const MAX_BYTES: u64 = 4 << 20;
@@ -42,7 +42,7 @@ pub(crate) fn number(
         register: register.path(),
     };
     let path = GuestPath::new(register.path()).map_err(|_| unknown())?;
-    let file = match place::file(fs, &path) {
+    let file = match resolve(fs, &path, LastLink::Followed) {
         Ok(file) => file,
         Err(Error::NotFound | Error::NotDirectory) => return Err(unknown()),
         Err(error) => return Err(error.into()),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
+use christen_vfs::walk::{LastLink, Place, resolve_place};
 use christen_vfs::{
     Error, FileId, FileSystem, GuestPath, Kind, NewFile, NewKind, Times, Timestamp,
 };
@@ -12,7 +13,6 @@ use super::accounts::{self, Register};
 use super::checksum::{Checksum, Summed};
 use super::operation::{Operation, Ownership, Step};
 use super::owner::Owner;
-use super::place::{self, Last, Place};
 use super::record::Record;
 use crate::progress::Reading;
 
@@ -117,7 +117,7 @@ impl Editor<'_> {
                 force,
             } => self.remove(path, *recursive, *force),
             Operation::ChangePermissions { path, permissions } => {
-                let (_, file) = self.existing(path, Last::Target)?;
+                let (_, file) = self.existing(path, LastLink::Followed)?;
                 self.set_permissions(file, *permissions)
             }
             Operation::ChangeOwner {
@@ -126,9 +126,9 @@ impl Editor<'_> {
                 link_itself,
             } => {
                 let last = if *link_itself {
-                    Last::Link
+                    LastLink::Kept
                 } else {
-                    Last::Target
+                    LastLink::Followed
                 };
                 let (_, file) = self.existing(path, last)?;
                 self.set_owner(file, owner)
@@ -137,13 +137,13 @@ impl Editor<'_> {
             Operation::HardLink { existing, path } => self.hard_link(existing, path),
             Operation::Move { from, to } => self.rename(from, to),
             Operation::SetAttribute { path, name, value } => {
-                let (_, file) = self.existing(path, Last::Target)?;
+                let (_, file) = self.existing(path, LastLink::Followed)?;
                 self.fs.set_attribute(file, name, &value.0)?;
                 self.record.attribute(file, name, Some(&value.0));
                 Ok(())
             }
             Operation::RemoveAttribute { path, name } => {
-                let (_, file) = self.existing(path, Last::Target)?;
+                let (_, file) = self.existing(path, LastLink::Followed)?;
                 self.fs.remove_attribute(file, name)?;
                 self.record.attribute(file, name, None);
                 Ok(())
@@ -152,12 +152,12 @@ impl Editor<'_> {
         }
     }
 
-    fn find(&mut self, path: &GuestPath, last: Last) -> Result<Place, Cause> {
-        Ok(place::find(self.fs, path, last)?)
+    fn find(&mut self, path: &GuestPath, last: LastLink) -> Result<Place, Cause> {
+        Ok(resolve_place(self.fs, path, last)?)
     }
 
     /// Finds a file that is there, and notes that it is touched.
-    fn existing(&mut self, path: &GuestPath, last: Last) -> Result<(Place, FileId), Cause> {
+    fn existing(&mut self, path: &GuestPath, last: LastLink) -> Result<(Place, FileId), Cause> {
         let place = self.find(path, last)?;
         let file = place.existing()?;
         self.record.found(&place.names, file);
@@ -224,7 +224,7 @@ impl Editor<'_> {
         if parents {
             return self.make_directories(path, ownership);
         }
-        let place = self.find(path, Last::Link)?;
+        let place = self.find(path, LastLink::Kept)?;
         if place.file.is_some() {
             return Err(Error::Exists.into());
         }
@@ -238,11 +238,11 @@ impl Editor<'_> {
         let mut file = self.fs.root();
         for component in path.components() {
             reached = reached.join(component);
-            let mut place = self.find(&reached, Last::Link)?;
+            let mut place = self.find(&reached, LastLink::Kept)?;
             if let Some(found) = place.file
                 && self.fs.attributes(found)?.kind == Kind::SymbolicLink
             {
-                place = self.find(&reached, Last::Target)?;
+                place = self.find(&reached, LastLink::Followed)?;
                 // As mkdir(1): a link that leads nowhere is in the way.
                 if place.file.is_none() {
                     return Err(Error::Exists.into());
@@ -266,7 +266,7 @@ impl Editor<'_> {
         content: &mut dyn io::Read,
         ownership: &Ownership,
     ) -> Result<(), Cause> {
-        let place = self.find(path, Last::Target)?;
+        let place = self.find(path, LastLink::Followed)?;
         let file = match place.file {
             Some(file) => {
                 match self.fs.attributes(file)?.kind {
@@ -290,7 +290,7 @@ impl Editor<'_> {
     }
 
     fn append(&mut self, path: &GuestPath, content: &[u8]) -> Result<(), Cause> {
-        let (_, file) = self.existing(path, Last::Target)?;
+        let (_, file) = self.existing(path, LastLink::Followed)?;
         let size = self.regular(file)?;
         self.fs.write_at(file, content, size)?;
         let mut checksum = match self.record.known_content(file) {
@@ -313,7 +313,7 @@ impl Editor<'_> {
     }
 
     fn truncate(&mut self, path: &GuestPath, size: u64) -> Result<(), Cause> {
-        let (_, file) = self.existing(path, Last::Target)?;
+        let (_, file) = self.existing(path, LastLink::Followed)?;
         self.regular(file)?;
         self.fs.set_size(file, size)?;
         self.record.size(file, size);
@@ -321,7 +321,7 @@ impl Editor<'_> {
     }
 
     fn remove(&mut self, path: &GuestPath, recursive: bool, force: bool) -> Result<(), Cause> {
-        let place = match self.find(path, Last::Link) {
+        let place = match self.find(path, LastLink::Kept) {
             Err(Cause::FileSystem(Error::NotFound)) if force => return Ok(()),
             other => other?,
         };
@@ -368,7 +368,7 @@ impl Editor<'_> {
     }
 
     fn symbolic_link(&mut self, target: &[u8], path: &GuestPath) -> Result<(), Cause> {
-        let place = self.find(path, Last::Link)?;
+        let place = self.find(path, LastLink::Kept)?;
         if place.file.is_some() {
             return Err(Error::Exists.into());
         }
@@ -378,8 +378,8 @@ impl Editor<'_> {
     }
 
     fn hard_link(&mut self, existing: &GuestPath, path: &GuestPath) -> Result<(), Cause> {
-        let (_, file) = self.existing(existing, Last::Link)?;
-        let place = self.find(path, Last::Link)?;
+        let (_, file) = self.existing(existing, LastLink::Kept)?;
+        let place = self.find(path, LastLink::Kept)?;
         let name = place.name().ok_or(Error::Exists)?;
         if place.file.is_some() {
             return Err(Error::Exists.into());
@@ -390,8 +390,8 @@ impl Editor<'_> {
     }
 
     fn rename(&mut self, from: &GuestPath, to: &GuestPath) -> Result<(), Cause> {
-        let (old, file) = self.existing(from, Last::Link)?;
-        let new = self.find(to, Last::Link)?;
+        let (old, file) = self.existing(from, LastLink::Kept)?;
+        let new = self.find(to, LastLink::Kept)?;
         let old_name = old.name().ok_or(Cause::Root)?;
         let new_name = new.name().ok_or(Cause::Root)?;
         if new.file == Some(file) {
@@ -404,7 +404,7 @@ impl Editor<'_> {
     }
 
     fn touch(&mut self, path: &GuestPath, time: Option<Timestamp>) -> Result<(), Cause> {
-        let place = self.find(path, Last::Target)?;
+        let place = self.find(path, LastLink::Followed)?;
         let file = match place.file {
             Some(file) => {
                 self.record.found(&place.names, file);

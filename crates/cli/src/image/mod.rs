@@ -11,7 +11,6 @@ pub(crate) mod layout;
 pub(crate) mod open;
 pub(crate) mod operation;
 pub(crate) mod owner;
-pub(crate) mod place;
 pub(crate) mod qcow2;
 pub(crate) mod record;
 pub(crate) mod scratch;

@@ -71,7 +71,7 @@ pub fn create_directories(
             }
             None => return Err(Error::NotFound),
         };
-        walk.enter_file(file)?;
+        walk.enter_file(&name, file)?;
     }
     let directory = walk.at;
     if walk.fs.attributes(directory)?.kind != Kind::Directory {
@@ -117,14 +117,15 @@ mod tests {
         let mut fs = Memory::new();
         create_directories(&mut fs, &path("/run"), &DirectoryOwner::ROOT).unwrap();
         for (at, target) in [("/var", "run"), ("/gone", "not/there")] {
-            let place = resolve_place(&mut fs, &path(at)).unwrap();
+            let place = resolve_place(&mut fs, &path(at), LastLink::Kept).unwrap();
             let new = NewFile {
                 kind: NewKind::SymbolicLink(target.as_bytes()),
                 permissions: 0,
                 uid: 0,
                 gid: 0,
             };
-            fs.create(place.directory, &place.name, &new).unwrap();
+            fs.create(place.directory, place.name().unwrap(), &new)
+                .unwrap();
         }
         let made = create_directories(&mut fs, &path("/var/lock"), &DirectoryOwner::ROOT).unwrap();
         let found = resolve(&mut fs, &path("/run/lock"), LastLink::Kept).unwrap();

@@ -18,15 +18,31 @@ pub enum LastLink {
     Kept,
 }
 
-/// The place of an entry, which need not be there.
+/// A place in the tree: an entry that is there or could be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The directory.
+    /// The directory that has or would have the entry; of the root, the root.
     pub directory: FileId,
-    /// The name in it.
-    pub name: Vec<u8>,
-    /// What has the name, if anything does: a symbolic link itself.
+    /// The names from the root to the entry, links resolved; none for the root.
+    pub names: Vec<Vec<u8>>,
+    /// The file, if there is one.
     pub file: Option<FileId>,
+}
+
+impl Place {
+    /// Returns the name of the entry; the root has none.
+    pub fn name(&self) -> Option<&[u8]> {
+        self.names.last().map(Vec::as_slice)
+    }
+
+    /// Returns the file, which must be there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn existing(&self) -> Result<FileId> {
+        self.file.ok_or(Error::NotFound)
+    }
 }
 
 /// Finds the file that a path names.
@@ -65,20 +81,35 @@ pub fn try_resolve(
     }
 }
 
-/// Finds the directory in which the last name of a path stands, or would stand. Only the links before it are followed.
+/// Finds the place that a path names. The last name may be missing, all before it must be there; a link at the end that leads to what is
+/// missing names the place where it would be.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidName`] for the root and for a path that ends with `..`, else as [`resolve`].
-pub fn resolve_place(fs: &mut dyn FileSystem, path: &GuestPath) -> Result<Place> {
-    let name = path.name().ok_or(Error::InvalidName)?.to_vec();
-    let parent = path.parent().ok_or(Error::InvalidName)?;
-    let directory = resolve(fs, &parent, LastLink::Followed)?;
-    let file = fs.lookup(directory, &name)?;
+/// As [`resolve`].
+pub fn resolve_place(fs: &mut dyn FileSystem, path: &GuestPath, last: LastLink) -> Result<Place> {
+    let mut walk = Walk::new(fs);
+    walk.push(path.components());
+    while let Some((name, is_last)) = walk.next() {
+        if is_last && !matches!(&name[..], b"." | b"..") {
+            let file = walk.entry(&name)?;
+            let follows = last == LastLink::Followed && walk.is_link(file)?;
+            if !follows {
+                let mut names = walk.names;
+                names.push(name);
+                return Ok(Place {
+                    directory: walk.at,
+                    names,
+                    file,
+                });
+            }
+        }
+        walk.enter(&name)?;
+    }
     Ok(Place {
-        directory,
-        name,
-        file,
+        directory: walk.above.last().copied().unwrap_or(walk.at),
+        names: walk.names,
+        file: Some(walk.at),
     })
 }
 
@@ -89,6 +120,8 @@ pub(super) struct Walk<'a> {
     pub(super) at: FileId,
     /// The directories above, the root first.
     above: Vec<FileId>,
+    /// The names from the root to where the walk stands: as many as there are directories above.
+    names: Vec<Vec<u8>>,
     /// What is still to go.
     rest: VecDeque<Vec<u8>>,
     /// How much of that is from the target of a link.
@@ -105,6 +138,7 @@ impl<'a> Walk<'a> {
             fs,
             at,
             above: Vec::new(),
+            names: Vec::new(),
             rest: VecDeque::new(),
             from_links: 0,
             took_from_link: false,
@@ -152,15 +186,24 @@ impl<'a> Walk<'a> {
         if name == b".." {
             self.at = file;
             self.above.pop();
+            self.names.pop();
             return Ok(());
         }
-        self.enter_file(file)
+        self.enter_file(name, file)
+    }
+
+    fn is_link(&mut self, file: Option<FileId>) -> Result<bool> {
+        match file {
+            Some(file) => Ok(self.fs.attributes(file)?.kind == Kind::SymbolicLink),
+            None => Ok(false),
+        }
     }
 
     /// Goes on to a file that stands where the walk does.
-    pub(super) fn enter_file(&mut self, file: FileId) -> Result<()> {
-        if self.fs.attributes(file)?.kind != Kind::SymbolicLink {
+    pub(super) fn enter_file(&mut self, name: &[u8], file: FileId) -> Result<()> {
+        if !self.is_link(Some(file))? {
             self.above.push(self.at);
+            self.names.push(name.to_vec());
             self.at = file;
             return Ok(());
         }
@@ -175,6 +218,7 @@ impl<'a> Walk<'a> {
         if target.first() == Some(&b'/') {
             self.at = self.fs.root();
             self.above.clear();
+            self.names.clear();
         }
         let before = self.rest.len();
         // As in Linux, what ends with `/` or `/.` is a directory. `.` leads nowhere, but asks for one.
@@ -199,14 +243,15 @@ mod tests {
     }
 
     fn make(fs: &mut Memory, at: &str, kind: NewKind<'_>) -> FileId {
-        let place = resolve_place(fs, &path(at)).unwrap();
+        let place = resolve_place(fs, &path(at), LastLink::Kept).unwrap();
         let new = NewFile {
             kind,
             permissions: 0o644,
             uid: 0,
             gid: 0,
         };
-        fs.create(place.directory, &place.name, &new).unwrap()
+        fs.create(place.directory, place.name().unwrap(), &new)
+            .unwrap()
     }
 
     fn guest() -> Memory {
@@ -275,20 +320,36 @@ mod tests {
         let mut fs = guest();
         let link = resolve(&mut fs, &path("/etc/loop"), LastLink::Kept).unwrap();
         assert_eq!(fs.read_link(link).unwrap(), b"loop");
-        let place = resolve_place(&mut fs, &path("/etc/out/loop")).unwrap();
+        let mut kept = |text: &str| resolve_place(&mut fs, &path(text), LastLink::Kept).unwrap();
+        let place = kept("/etc/out/loop");
         assert_eq!(place.file, Some(link));
-        let place = resolve_place(&mut fs, &path("/lib/new")).unwrap();
+        assert_eq!(place.names, [b"etc".to_vec(), b"loop".to_vec()]);
+        let place = kept("/lib/new");
         assert_eq!(place.file, None);
+        assert_eq!(place.names.concat(), b"usrlibnew");
         for none in ["/", "/etc/.."] {
-            assert!(matches!(
-                resolve_place(&mut fs, &path(none)),
-                Err(Error::InvalidName)
-            ));
+            assert_eq!(kept(none).name(), None);
         }
         assert_eq!(
             try_resolve(&mut fs, &path("/nothing"), LastLink::Kept).unwrap(),
             None
         );
+    }
+
+    #[test]
+    fn the_place_of_a_link_is_where_it_leads() {
+        let mut fs = guest();
+        let mut place = |text: &str| resolve_place(&mut fs, &path(text), LastLink::Followed);
+        let etc = place("/etc").unwrap();
+        assert_eq!(place("/etc/dot/out").unwrap(), etc);
+        let dangling = place("/etc/dangling").unwrap();
+        assert_eq!(dangling.directory, etc.file.unwrap());
+        assert_eq!(dangling.names, [b"etc".to_vec(), b"nothing".to_vec()]);
+        assert_eq!(dangling.file, None);
+        assert!(matches!(dangling.existing(), Err(Error::NotFound)));
+        assert!(matches!(place("/etc/slash"), Err(Error::NotDirectory)));
+        assert!(matches!(place("/etc/loop"), Err(Error::LinkLoop)));
+        assert!(matches!(place("/etc/nothing/x"), Err(Error::NotFound)));
     }
 
     #[test]
