@@ -1,10 +1,8 @@
 //! What an edit changes, seen in the places that it touched: the rest of the image is not read.
 
-use std::collections::BTreeMap;
-
-use christen_vfs::tree::{ContentHash, Tree, TreeFile, TreeOptions};
+use christen_vfs::tree::{Tree, TreeFile, TreeOptions};
 use christen_vfs::walk::{LastLink, try_resolve};
-use christen_vfs::{Attributes, Error, FileId, FileSystem, GuestPath, Kind, Result};
+use christen_vfs::{Error, FileId, FileSystem, GuestPath, Kind, Result};
 
 use super::record::{Record, Touched};
 
@@ -29,39 +27,13 @@ pub(crate) fn tree(record: &Record, fs: &mut dyn FileSystem) -> Result<Tree> {
         let attributes = fs.attributes(file)?;
         // Of a directory that stays, what is below is touched only where it has a place of its own.
         if stays && attributes.kind == Kind::Directory {
-            let directory = directory(fs, file, &attributes)?;
-            tree.files.insert(path, directory);
+            tree.files
+                .insert(path, TreeFile::read(fs, file, &attributes)?);
         } else {
             read_below(fs, file, &path, &mut tree)?;
         }
     }
     Ok(tree)
-}
-
-/// A directory without what is in it.
-fn directory(fs: &mut dyn FileSystem, file: FileId, attributes: &Attributes) -> Result<TreeFile> {
-    let mut extended = BTreeMap::new();
-    for name in fs.attribute_names(file)? {
-        if let Some(value) = fs.attribute(file, &name)? {
-            extended.insert(name, value);
-        }
-    }
-    Ok(TreeFile {
-        kind: attributes.kind,
-        permissions: attributes.permissions,
-        uid: attributes.uid,
-        gid: attributes.gid,
-        links: attributes.links,
-        same_as: None,
-        size: 0,
-        content: None::<ContentHash>,
-        target: None,
-        attributes: extended,
-        accessed: attributes.accessed,
-        modified: attributes.modified,
-        changed: attributes.changed,
-        created: attributes.created,
-    })
 }
 
 fn read_below(

@@ -117,7 +117,7 @@ impl Tree {
         let mut first_names = HashMap::new();
         let mut buffer = vec![0; READ_BYTES];
         visit(fs, top, &mut |fs, found| {
-            let mut file = describe(fs, found.file, &found.attributes)?;
+            let mut file = TreeFile::read(fs, found.file, &found.attributes)?;
             let has_names = file.kind != Kind::Directory && file.links != 1;
             if let Some((path, content)) = first_names.get(&found.file)
                 && has_names
@@ -140,37 +140,43 @@ impl Tree {
     }
 }
 
-/// Returns all that is known of one file but the hash of its content.
-fn describe(fs: &mut dyn FileSystem, file: FileId, attributes: &Attributes) -> Result<TreeFile> {
-    let target = match attributes.kind {
-        Kind::SymbolicLink => Some(fs.read_link(file)?),
-        _ => None,
-    };
-    let mut extended = BTreeMap::new();
-    for name in fs.attribute_names(file)? {
-        if let Some(value) = fs.attribute(file, &name)? {
-            extended.insert(name, value);
+impl TreeFile {
+    /// Reads all that is known of one file but the hash of its content.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileSystem::attribute`].
+    pub fn read(fs: &mut dyn FileSystem, file: FileId, attributes: &Attributes) -> Result<Self> {
+        let target = match attributes.kind {
+            Kind::SymbolicLink => Some(fs.read_link(file)?),
+            _ => None,
+        };
+        let mut extended = BTreeMap::new();
+        for name in fs.attribute_names(file)? {
+            if let Some(value) = fs.attribute(file, &name)? {
+                extended.insert(name, value);
+            }
         }
+        Ok(Self {
+            kind: attributes.kind,
+            permissions: attributes.permissions,
+            uid: attributes.uid,
+            gid: attributes.gid,
+            links: attributes.links,
+            same_as: None,
+            size: match attributes.kind {
+                Kind::File => attributes.size,
+                _ => 0,
+            },
+            content: None,
+            target,
+            attributes: extended,
+            accessed: attributes.accessed,
+            modified: attributes.modified,
+            changed: attributes.changed,
+            created: attributes.created,
+        })
     }
-    Ok(TreeFile {
-        kind: attributes.kind,
-        permissions: attributes.permissions,
-        uid: attributes.uid,
-        gid: attributes.gid,
-        links: attributes.links,
-        same_as: None,
-        size: match attributes.kind {
-            Kind::File => attributes.size,
-            _ => 0,
-        },
-        content: None,
-        target,
-        attributes: extended,
-        accessed: attributes.accessed,
-        modified: attributes.modified,
-        changed: attributes.changed,
-        created: attributes.created,
-    })
 }
 
 fn hash(fs: &mut dyn FileSystem, file: FileId, buffer: &mut [u8]) -> Result<ContentHash> {
