@@ -21,6 +21,8 @@ use crate::quote::{argument, program};
 
 /// What one `pread` may ask for; the appliance's messages hold 4 MiB.
 const READ_BYTES: usize = 1 << 20;
+/// The names of one directory take no more: a quarter of a million of the longest. Each costs a question to the appliance besides.
+const LIST_BYTES: u64 = 64 << 20;
 /// The attribute is one argument of a program, in base64, and Linux takes arguments of 128 KiB (`MAX_ARG_STRLEN`).
 const ATTRIBUTE_BYTES: usize = 64 << 10;
 /// Where the appliance has the volume; only its shell sees this.
@@ -314,6 +316,12 @@ impl FileSystem for GuestFs {
             argument(&path),
             argument(list.as_os_str().as_encoded_bytes())
         ))?;
+        if fs::metadata(&list).map_err(Appliance::Serve)?.len() > LIST_BYTES {
+            return Err(Appliance::Answer {
+                command: "ls0".to_owned(),
+            }
+            .into());
+        }
         let names = fs::read(&list).map_err(Appliance::Serve)?;
         for name in names
             .split(|byte| *byte == 0)

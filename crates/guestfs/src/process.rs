@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,15 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(900);
 
 /// guestfish reads lines into 8,192 bytes and takes what is left for the next command.
 const LINE_BYTES: usize = 8000;
+
+/// No answer is longer: content comes in pieces of a mebibyte, and the attributes of one file are some hundreds of kilobytes.
+const ANSWER_BYTES: usize = 16 << 20;
+
+/// What the pipes may hold that has not been taken, in pieces of 64 KiB: what speaks there has a hostile filesystem below it.
+const PIECES: usize = 16;
+
+/// How long an appliance may take to end.
+const END_LIMIT: Duration = Duration::from_secs(120);
 
 /// How much of what guestfish says is kept for a message.
 const SAID_BYTES: usize = 2000;
@@ -53,7 +62,7 @@ impl Guestfish {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(Error::Start)?;
-        let (sender, heard) = channel();
+        let (sender, heard) = sync_channel(PIECES);
         let output = child.stdout.take();
         let complaints = child.stderr.take();
         if let Some(pipe) = output {
@@ -96,8 +105,7 @@ impl Guestfish {
         }
         self.commands += 1;
         let mark = format!("{}-{}\n", self.mark, self.commands);
-        // Without the minus guestfish ends at the first error. The mark ends the answer; guestfish writes it after all of the answer, and what the
-        // command complained of is in the other pipe by then.
+        // Without the minus guestfish ends at the first error. The mark ends the answer.
         let lines = format!("-{command}\necho {mark}");
         let sent = self.input.as_mut().map(|input| {
             input
@@ -126,6 +134,12 @@ impl Guestfish {
                     });
                 }
             }
+            if output.len() + complaint.len() > ANSWER_BYTES {
+                self.stop();
+                return Err(Error::Answer {
+                    command: first_word(command),
+                });
+            }
         }
         output.truncate(output.len() - mark.len());
         complaint.extend(self.complaints_until(&mark)?);
@@ -153,7 +167,9 @@ impl Guestfish {
         }
         while !complaint.ends_with(mark.as_bytes()) {
             match self.heard.recv_timeout(COMMAND_LIMIT) {
-                Ok(Heard::Complaint(bytes)) => complaint.extend_from_slice(&bytes),
+                Ok(Heard::Complaint(bytes)) if complaint.len() <= ANSWER_BYTES => {
+                    complaint.extend_from_slice(&bytes);
+                }
                 Ok(Heard::Output(_)) => {}
                 _ => return Err(self.ended(complaint)),
             }
@@ -163,9 +179,11 @@ impl Guestfish {
     }
 
     fn ended(&mut self, mut complaint: Vec<u8>) -> Error {
-        while let Ok(heard) = self.heard.recv_timeout(Duration::from_secs(1)) {
-            if let Heard::Complaint(bytes) = heard {
-                complaint.extend_from_slice(&bytes);
+        while complaint.len() <= ANSWER_BYTES {
+            match self.heard.recv_timeout(Duration::from_secs(1)) {
+                Ok(Heard::Complaint(bytes)) => complaint.extend_from_slice(&bytes),
+                Ok(_) => {}
+                Err(_) => break,
             }
         }
         self.stop();
@@ -184,15 +202,27 @@ impl Guestfish {
 
 impl Drop for Guestfish {
     fn drop(&mut self) {
-        // At the end of its input guestfish stops the appliance and ends.
+        // At the end of its input guestfish stops the appliance and ends, which closes the pipes; one that hangs is ended.
         self.input = None;
+        let end = Instant::now() + END_LIMIT;
+        let told = loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.heard.recv_timeout(left) {
+                Ok(_) if !left.is_zero() => {}
+                Err(RecvTimeoutError::Disconnected) => break true,
+                _ => break false,
+            }
+        };
+        if !told {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
 
 fn listen(
     mut pipe: impl Read + Send + 'static,
-    sender: std::sync::mpsc::Sender<Heard>,
+    sender: SyncSender<Heard>,
     wrap: fn(Vec<u8>) -> Heard,
 ) {
     thread::spawn(move || {
