@@ -51,13 +51,13 @@ const DOORS: [Door; 11] = [
     (
         "crash",
         "",
-        "cut every commit at every step, and fail and kill what can be (about 10 minutes)",
+        "cut every commit at every step, and fail and kill what can be (takes long)",
         doors::crash,
     ),
     (
         "guest-check",
         "",
-        "boot guests that read our drives (about 3 minutes the first time)",
+        "boot guests that read our drives and disk images (about 8 minutes)",
         doors::guest_check,
     ),
     (
