@@ -66,6 +66,11 @@ impl ContentHash {
         Self(Sha256::digest(content).into())
     }
 
+    /// Takes a SHA-256 that was made elsewhere.
+    pub const fn from_bytes(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
     /// Takes the 64 hexadecimal digits that [`Display`](std::fmt::Display) writes.
     pub fn parse(text: &str) -> Option<Self> {
         let mut hash = [0; 32];

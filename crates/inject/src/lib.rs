@@ -1,0 +1,25 @@
+//! Puts an instance's identity into the files of a guest.
+//!
+//! ```text
+//! Instance ──items──► Stage ──────────────► vfs::FileSystem (staged, not committed)
+//!                       │
+//!                       └─► Changes: what was there, what is to be there, for which item
+//!                             ├─ plan: shown as a diff
+//!                             └─ verify: held against what another reader finds
+//! ```
+//!
+//! Everything happens on a filesystem whose changes are staged: whoever calls commits all of them or none. An item says what
+//! is to be there, and [`Stage`] writes only what is not there already; so a second injection of the same identity changes
+//! nothing, and an injection that changes nothing proves that the identity is there.
+
+mod change;
+mod error;
+mod item;
+mod request;
+mod stage;
+
+pub use change::{Change, Content, State};
+pub use error::{Error, Result};
+pub use item::{Item, ItemKind};
+pub use request::{Request, inject};
+pub use stage::{Existing, MAX_READ_BYTES, Notice, Ownership, Secrecy, Stage};
