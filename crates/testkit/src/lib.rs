@@ -18,6 +18,7 @@ pub mod extract;
 pub mod guest;
 pub mod host;
 pub mod kernel;
+pub mod lvm;
 pub mod python;
 pub mod temp;
 pub mod tools;

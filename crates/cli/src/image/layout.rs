@@ -1,5 +1,6 @@
 //! What a disk is divided into, and what is on each part.
 
+use std::fmt;
 use std::sync::Arc;
 
 use christen_block::lvm;
@@ -30,8 +31,26 @@ pub(crate) struct Layout {
     pub(crate) table: Table,
     /// The volumes in the order of the table, logical volumes behind them.
     pub(crate) parts: Vec<Part>,
-    /// What cannot be used of the volume groups, and why.
-    pub(crate) refused: Vec<String>,
+    /// What cannot be used of the volume groups.
+    pub(crate) refused: Vec<Refused>,
+}
+
+/// A logical volume that cannot be used, or all of them.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// Which one; none if the groups cannot be read at all.
+    pub(crate) place: Option<Place>,
+    /// Why.
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(formatter, "{place}: {}", self.why),
+            None => write!(formatter, "volume groups: {}", self.why),
+        }
+    }
 }
 
 impl Layout {
@@ -88,7 +107,10 @@ impl Layout {
             Err(error @ Error::Io { .. }) => return Err(error),
             // What else is on the disk can be used all the same.
             Err(error) => {
-                self.refused.push(format!("volume groups: {error}"));
+                self.refused.push(Refused {
+                    place: None,
+                    why: error.to_string(),
+                });
                 return Ok(());
             }
         };
@@ -104,7 +126,10 @@ impl Layout {
                         found.is_read_only = volume.read_only;
                         self.parts.push(found);
                     }
-                    Err(error) => self.refused.push(format!("{place}: {error}")),
+                    Err(error) => self.refused.push(Refused {
+                        place: Some(place),
+                        why: error.to_string(),
+                    }),
                 }
             }
         }

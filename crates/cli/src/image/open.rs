@@ -14,7 +14,7 @@ use christen_instance::Value;
 use christen_vfs::{Error, FileSystem, GuestPath, Timestamp};
 
 use super::filesystems::{self, Engine, Use};
-use super::layout::{self, Part};
+use super::layout::{self, Part, Refused};
 use super::text::shown;
 use super::volumes::{self, Place, Volume};
 use super::{failures, qcow2, show};
@@ -71,6 +71,9 @@ pub(crate) fn stated_format(arguments: &WriteArguments) -> Result<Format, Failur
         None => failure.hint("pass `--format raw` or `--format qcow2`"),
     })
 }
+
+/// The most logical volumes that a message names as those that cannot be used; `inspect` names them all.
+const MOST_REFUSED: usize = 16;
 
 /// A disk that is open for reading.
 #[derive(Debug)]
@@ -282,18 +285,36 @@ fn choose(
         let is_it = |part: &&Part| part.volume.place == volume.place;
         layout.parts.iter().find(is_it)
     };
+    let named = |it: &&Refused| {
+        arguments
+            .lv
+            .as_ref()
+            .zip(it.place.as_ref())
+            .is_some_and(|(name, place)| place.is_logical(name))
+    };
+    if let Some(refused) = layout.refused.iter().find(named) {
+        let place = refused
+            .place
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string);
+        let message = format!("{place} of `{}` cannot be used", path.display());
+        return Err(Failure::unchanged(message).detail(refused.why.clone()));
+    }
     let mut look = |volume: &Volume| filesystems::root_mark(part(volume)?);
-    let chosen =
-        volumes::choose(path, &volumes, arguments, &mut look).map_err(
-            |failure| match looks_like(path) {
-                Some(it) if it.name() != format.name() && it != probe::ImageFormat::Raw => failure
-                    .detail(format!(
-                        "it was read as {}, and its first bytes look like {it}",
-                        format.name()
-                    )),
-                _ => failure,
-            },
-        )?;
+    let chosen = volumes::choose(path, &volumes, arguments, &mut look).map_err(|failure| {
+        let refused = layout.refused.iter().take(MOST_REFUSED);
+        let failure = refused.fold(failure, |failure, it| {
+            failure.detail(output::visible(&it.to_string()))
+        });
+        match looks_like(path) {
+            Some(it) if it.name() != format.name() && it != probe::ImageFormat::Raw => failure
+                .detail(format!(
+                    "it was read as {}, and its first bytes look like {it}",
+                    format.name()
+                )),
+            _ => failure,
+        }
+    })?;
     // The volumes were made of the parts.
     let part = part(chosen.volume).ok_or_else(|| Failure::unchanged("the volume is not there"))?;
     Ok((part.clone(), chosen.why))

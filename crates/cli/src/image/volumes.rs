@@ -35,6 +35,15 @@ impl Place {
 }
 
 impl Place {
+    /// Tells whether it is the logical volume of this name: `group/volume`, with or without `/dev/` before it.
+    pub(crate) fn is_logical(&self, name: &str) -> bool {
+        let name = name.strip_prefix("/dev/").unwrap_or(name);
+        match self {
+            Self::Logical { group, volume } => name.split_once('/') == Some((group, volume)),
+            _ => false,
+        }
+    }
+
     /// The arguments that choose it.
     pub(crate) fn arguments(&self) -> VolumeArguments {
         match self {
@@ -163,12 +172,11 @@ pub(crate) fn choose<'a>(
         let found = volumes.iter().filter(is_it).collect();
         (format!("partition {number}"), found)
     } else if let Some(name) = &arguments.lv {
+        let found = volumes
+            .iter()
+            .filter(|it| it.place.is_logical(name))
+            .collect();
         let name = name.strip_prefix("/dev/").unwrap_or(name);
-        let is_it = |it: &&Volume| match &it.place {
-            Place::Logical { group, volume } => name.split_once('/') == Some((group, volume)),
-            _ => false,
-        };
-        let found = volumes.iter().filter(is_it).collect();
         (format!("logical volume `{name}`"), found)
     } else if let Some(name) = &arguments.volume {
         let found = volumes.iter().filter(|it| it.is_named(name)).collect();

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Outcome {
         .findings
         .iter()
         .map(ToString::to_string)
-        .chain(layout.refused)
+        .chain(layout.refused.iter().map(ToString::to_string))
         .collect();
     if arguments.json {
         output::json(&value(&disk, &layout.table, &looked, &warnings))?;
