@@ -11,6 +11,7 @@
 
 pub mod cidr;
 mod context;
+pub mod crypt;
 pub mod description;
 pub mod document;
 pub mod ec2;

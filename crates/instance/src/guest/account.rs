@@ -1,6 +1,6 @@
 //! Accounts: the members of `users` and `chpasswd`.
 
-use super::password::crypt_hash;
+use crate::crypt::{self, Scheme};
 use crate::inputs::RandomSource;
 use crate::model::{Guest, GuestUser, Password};
 use crate::{Error, Secret, Value};
@@ -73,7 +73,12 @@ fn login(
         None => None,
         Some(Password::Locked) => Some(Login::Locked),
         Some(Password::Hash(hash)) => Some(Login::Hash(hash.clone())),
-        Some(Password::Text(text)) => Some(Login::Hash(crypt_hash(name, text, random)?)),
+        Some(Password::Text(text)) => Some(Login::Hash(crypt::hash(
+            Scheme::Sha512,
+            name,
+            text,
+            random,
+        )?)),
     })
 }
 

@@ -4,7 +4,6 @@
 //! `cloudinit/distros/__init__.py`; `docs/consumers.md` lists them.
 
 mod account;
-mod password;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
