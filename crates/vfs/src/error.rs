@@ -109,6 +109,18 @@ pub enum Error {
     #[error("{0} cannot be done in this filesystem")]
     NotPossible(&'static str),
 
+    /// A file cannot be moved to, or have a name in, another of the filesystems that make up a tree (`EXDEV` in Linux).
+    #[error("the two places are on different filesystems")]
+    OtherFileSystem,
+
+    /// A filesystem is mounted there (`EBUSY` in Linux).
+    #[error("a filesystem is mounted there")]
+    MountPoint,
+
+    /// What the guest mounts there is not at hand; the cause names it.
+    #[error("what the guest mounts there is not at hand")]
+    NotMounted(#[source] Box<dyn StdError + Send + Sync>),
+
     /// A source of content could not be read.
     #[error("the content could not be read")]
     Content(#[source] std::io::Error),
