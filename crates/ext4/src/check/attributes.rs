@@ -183,7 +183,8 @@ fn entries(bytes: &[u8], first: usize, in_inode: bool) -> Result<Entries, &'stat
         let Some(name) = bytes.get(at + ENTRY_BYTES..at + ENTRY_BYTES + name_bytes) else {
             return Err("the name of an attribute reaches over the end");
         };
-        if index == 0 || (in_inode && name_bytes == 0) {
+        // Access control lists have an index of their own, and no name behind it.
+        if index == 0 {
             return Err("an attribute has no name");
         }
         found.has_encryption |= index == 9 && name == b"c";

@@ -240,14 +240,13 @@ impl Geometry {
                 self.reserved_descriptor_blocks > self.block_bytes as u64 / 4,
                 "`s_reserved_gdt_blocks` is too large",
             ),
-            (
-                self.first_meta_group != u64::MAX
-                    && self.first_meta_group > self.descriptor_blocks(),
-                "`s_first_meta_bg` is too large",
-            ),
         ];
         if let Some((_, rule)) = rules.into_iter().find(|(broken, _)| *broken) {
             return Err(rule);
+        }
+        // Only now can groups be counted.
+        if self.first_meta_group != u64::MAX && self.first_meta_group > self.descriptor_blocks() {
+            return Err("`s_first_meta_bg` is too large");
         }
         if self.groups() > u64::from(u32::MAX)
             || self.groups() * u64::from(self.inodes_per_group) != u64::from(self.inodes)

@@ -30,6 +30,8 @@ mod inodes;
 mod mapping;
 mod names;
 mod special;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
