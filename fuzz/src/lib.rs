@@ -1,5 +1,6 @@
 //! What the fuzz targets share: how a drive is read, and how damage is repaired.
 
+pub mod ext;
 pub mod repair;
 
 use christen_configdrive::Drive;

@@ -14,7 +14,7 @@ use christen_block::{
     StatedFormat, Storage,
 };
 use christen_configdrive::{Timestamp, Tree, iso9660, vfat};
-use christen_fuzz::repair;
+use christen_fuzz::{ext, repair};
 // Built with coverage like the targets, so it needs the callbacks of the library that counts.
 use libfuzzer_sys as _;
 
@@ -56,10 +56,46 @@ fn main() -> Result<(), Box<dyn Error>> {
     texts(&golden, "json", &corpus, "json")?;
     texts(&golden, "json", &corpus, "description")?;
     seed(&corpus, "redo", "cut", &redo_file()?)?;
+    filesystems(&corpus)?;
+    for (index, script) in EDIT_SCRIPTS.iter().enumerate() {
+        seed(
+            &corpus,
+            "edit_script",
+            &index.to_string(),
+            script.as_bytes(),
+        )?;
+    }
     for (index, text) in NOVA_CONFS.iter().enumerate() {
         seed(&corpus, "nova_conf", &index.to_string(), text.as_bytes())?;
     }
     Ok(())
+}
+
+/// Images of ext2, ext3 and ext4. Without e2fsprogs their targets begin with nothing, which is said; CI demands them.
+fn filesystems(corpus: &Path) -> Result<(), Box<dyn Error>> {
+    let directory = scratch_directory("ext")?;
+    let made = ext::seeds::seeds(&directory);
+    fs::remove_dir_all(&directory)?;
+    let seeds = match made {
+        Err(error)
+            if std::env::var_os("CHRISTEN_REQUIRE_TOOLS").is_none_or(|value| value != "1") =>
+        {
+            eprintln!("seeds: NO SEEDS for `ext`, `ext_check` and `journal`: {error}");
+            return Ok(());
+        }
+        made => made?,
+    };
+    for (target, name, input) in seeds {
+        seed(corpus, target, &name, &input)?;
+    }
+    Ok(())
+}
+
+fn scratch_directory(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let name = format!("christen-seeds-{name}-{}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    fs::create_dir(&directory)?;
+    Ok(directory)
 }
 
 /// An input and its name.
@@ -104,8 +140,7 @@ fn qcow2_images() -> Result<Vec<Named>, Box<dyn Error>> {
 
 /// A redo file as a commit leaves it that is cut in the middle.
 fn redo_file() -> Result<Vec<u8>, Box<dyn Error>> {
-    let directory = std::env::temp_dir().join(format!("christen-seeds-{}", std::process::id()));
-    fs::create_dir(&directory)?;
+    let directory = scratch_directory("redo")?;
     let path = directory.join("image");
     fs::write(&path, vec![3; 16 << 10])?;
     let options = OpenOptions {
@@ -188,6 +223,15 @@ segment1 { start_extent = 0 extent_count = 3 type = "striped" stripe_count = 1 s
 segment2 { start_extent = 3 extent_count = 2 type = "striped" stripe_count = 1 stripes = ["pv0", 0] } } } }
 contents = "Text Format Volume Group" version = 1
 "#;
+
+/// Every operation, words in quotes and escapes, texts that follow, and mistakes.
+const EDIT_SCRIPTS: [&str; 3] = [
+    "# comment\nmkdir -p -m 0755 -o 5:6 /a/b\nput -m 644 -o root file /a/c\nwrite -o :adm /a/d <<END\ntext\n more\nEND\n\
+     append '/a/d' \"two\\n\\x41\"\ntruncate /a/d 5K\nrm -r -f /e\nchmod 01777 /tmp\nchown -h user:7 /a\n",
+    "ln -s ../x /a/l\nln /a/c /a/h\nmv /a/c /a/m\nxattr set /a user.n value\nxattr remove /a security.selinux\n\
+     touch -d 2026-01-15T12:00:00.5+01:00 /a\ntouch -d @-5 /b\n",
+    "mkdir\nfly /a\nchmod 9 /a\nwrite /a 'no end\nrm -x /a\nput a b c\ntouch -d never /a\nwrite /a <<END\n",
+];
 
 /// Each names a rule of oslo.config.
 const NOVA_CONFS: [&str; 4] = [
