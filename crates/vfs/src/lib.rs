@@ -20,5 +20,5 @@ pub use filesystem::{
     Attributes, Entry, FileId, FileSystem, Kind, Limits, NewFile, NewKind, Statistics, Times,
     Timestamp,
 };
-pub use mounted::{MOST_MOUNTED, Mounted};
+pub use mounted::{MOST_MOUNTED, Mounted, Opener};
 pub use path::{GuestPath, InvalidPath};

@@ -1,6 +1,6 @@
 //! One tree of several filesystems, as a guest mounts them.
 
-mod absent;
+mod later;
 #[cfg(test)]
 mod tests;
 
@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 
-use self::absent::Absent;
+use self::later::Later;
+pub use self::later::Opener;
 use crate::error::{Error, Result};
 use crate::filesystem::{
     Attributes, Entry, FileId, FileSystem, Kind, Limits, NewFile, Statistics, Times, Timestamp,
@@ -53,6 +54,7 @@ pub struct Mounted {
     parts: Vec<Box<dyn FileSystem>>,
     /// What covers a directory, in the order of mounting.
     mounts: Vec<Mount>,
+    reserved: Vec<Reserved>,
     now: Option<Timestamp>,
 }
 
@@ -62,12 +64,21 @@ struct Mount {
     part: usize,
 }
 
+/// A name in which nothing is made.
+#[derive(Debug)]
+struct Reserved {
+    directory: Inner,
+    name: Vec<u8>,
+    missing: String,
+}
+
 impl Mounted {
     /// Begins with the root's filesystem, which gets index 0.
     pub fn new(root: Box<dyn FileSystem>) -> Self {
         Self {
             parts: vec![root],
             mounts: Vec::new(),
+            reserved: Vec::new(),
             now: None,
         }
     }
@@ -85,15 +96,65 @@ impl Mounted {
         self.cover(covered, fs)
     }
 
-    /// Keeps a mount point free whose filesystem is not at hand; `missing` names that, for the cause of [`Error::NotMounted`].
+    /// As [`mount`](Self::mount), with a filesystem that is opened when something of it is asked for first. Where that fails, all that
+    /// is asked of it fails with [`Error::NotMounted`], whose cause has `name` and what `open` failed with.
     ///
     /// # Errors
     ///
-    /// As [`mount`](Self::mount), and what [`statistics`](FileSystem::statistics) of the filesystem above fails with.
-    pub fn mount_absent(&mut self, at: &GuestPath, missing: impl Into<String>) -> Result<usize> {
+    /// As [`mount`](Self::mount).
+    pub fn mount_when_needed(
+        &mut self,
+        at: &GuestPath,
+        name: impl Into<String>,
+        open: Opener,
+    ) -> Result<usize> {
         let (covered, attributes) = self.mount_point(at)?;
-        let absent = Absent::new(missing.into(), attributes, &mut *self.parts[covered.0])?;
-        self.cover(covered, Box::new(absent))
+        let limits = self.parts[covered.0].limits();
+        let mut later = Later::new(name.into(), open, attributes, limits);
+        if let Some(now) = self.now {
+            later.set_now(now);
+        }
+        self.cover(covered, Box::new(later))
+    }
+
+    /// Keeps a mount point free whose filesystem is not at hand; `missing` names that, for the cause of [`Error::NotMounted`]. A mount
+    /// point that is not there can be kept free too: the guest makes it when it starts, so nothing else is made in its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`mount`](Self::mount), but for a mount point that is not there.
+    pub fn mount_absent(&mut self, at: &GuestPath, missing: impl Into<String>) -> Result<()> {
+        let missing = missing.into();
+        match self.mount_point(at) {
+            Ok((covered, attributes)) => {
+                let limits = self.parts[covered.0].limits();
+                let later = Later::missing(missing, attributes, limits);
+                self.cover(covered, Box::new(later))?;
+            }
+            Err(Error::NotFound) => {
+                let (directory, name) = self.first_missing(at)?;
+                self.reserved.push(Reserved {
+                    directory: self.inner(directory)?,
+                    name,
+                    missing,
+                });
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The directory and the name in it that lacks first on the way along a path.
+    fn first_missing(&mut self, at: &GuestPath) -> Result<(FileId, Vec<u8>)> {
+        let mut reached = GuestPath::root();
+        for component in at.components() {
+            reached = reached.join(component);
+            let place = resolve_place(self, &reached, LastLink::Followed)?;
+            if let (None, Some(name)) = (place.file, place.name()) {
+                return Ok((place.directory, name.to_vec()));
+            }
+        }
+        Err(Error::NotFound)
     }
 
     fn mount_point(&mut self, at: &GuestPath) -> Result<(Inner, Attributes)> {
@@ -185,6 +246,15 @@ impl Mounted {
     fn of(&mut self, file: FileId) -> Result<(&mut dyn FileSystem, FileId)> {
         let (part, inner) = self.inner(file)?;
         Ok((&mut *self.parts[part], inner))
+    }
+
+    /// Looks that something may be made in this name.
+    fn may_make(&self, directory: Inner, name: &[u8]) -> Result<()> {
+        let is_it = |it: &&Reserved| it.directory == directory && it.name == name;
+        match self.reserved.iter().find(is_it) {
+            Some(reserved) => Err(later::reserved(&reserved.missing)),
+            None => Ok(()),
+        }
     }
 
     /// Looks that an entry is no mount point.
@@ -300,6 +370,7 @@ impl FileSystem for Mounted {
 
     fn create(&mut self, directory: FileId, name: &[u8], new: &NewFile<'_>) -> Result<FileId> {
         let (part, directory) = self.inner(directory)?;
+        self.may_make((part, directory), name)?;
         let file = self.parts[part].create(directory, name, new)?;
         self.outer((part, file))
     }
@@ -307,6 +378,7 @@ impl FileSystem for Mounted {
     fn link(&mut self, file: FileId, directory: FileId, name: &[u8]) -> Result<()> {
         let (part, file) = self.inner(file)?;
         let (to, directory) = self.inner(directory)?;
+        self.may_make((to, directory), name)?;
         if part == to {
             return self.parts[part].link(file, directory, name);
         }
@@ -325,6 +397,7 @@ impl FileSystem for Mounted {
         }
         self.is_free(from, name)?;
         self.is_free(to, new_name)?;
+        self.may_make(to, new_name)?;
         self.parts[from.0].rename(from.1, name, to.1, new_name)
     }
 

@@ -185,6 +185,67 @@ fn nothing_is_said_of_what_is_not_at_hand() {
 }
 
 #[test]
+fn nothing_is_made_in_the_name_of_a_mount_point_that_lacks() {
+    let mut tree = Mounted::new(memory(&["/var"], "root"));
+    tree.mount_absent(&path("/var/data/web"), "nfs:/web")
+        .unwrap();
+    let var = find(&mut tree, "/var").unwrap();
+    assert!(find(&mut tree, "/var/data").is_none());
+    let file = find(&mut tree, "/var/root").unwrap();
+    for done in [
+        tree.create(var, b"data", &new(NewKind::Directory))
+            .map(drop),
+        tree.link(file, var, b"data"),
+        tree.rename(var, b"root", var, b"data"),
+    ] {
+        assert!(matches!(done, Err(Error::NotMounted(_))), "{done:?}");
+    }
+    tree.create(var, b"date", &new(NewKind::Directory)).unwrap();
+}
+
+#[test]
+fn a_filesystem_is_opened_when_it_is_needed() {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    let opened = Rc::new(Cell::new(0));
+    let now = Timestamp {
+        seconds: 1_700_000_000,
+        nanoseconds: 0,
+    };
+    let mut tree = Mounted::new(memory(&["/", "/home", "/srv"], "root"));
+    let count = Rc::clone(&opened);
+    let open = move || -> std::result::Result<Box<dyn FileSystem>, _> {
+        count.set(count.get() + 1);
+        Ok(memory(&["/", "/mika"], "home") as Box<dyn FileSystem>)
+    };
+    tree.mount_when_needed(&path("/home"), "partition 3", Box::new(open))
+        .unwrap();
+    let fails = || -> std::result::Result<Box<dyn FileSystem>, _> { Err("damaged".into()) };
+    tree.mount_when_needed(&path("/srv"), "partition 4", Box::new(fails))
+        .unwrap();
+    tree.set_now(now);
+    tree.finish().unwrap();
+    assert!(find(&mut tree, "/root").is_some());
+    assert!(find(&mut tree, "/home").is_some());
+    assert_eq!(opened.get(), 0);
+    let mika = find(&mut tree, "/home/mika").unwrap();
+    assert!(find(&mut tree, "/home/mika/home").is_some());
+    assert_eq!(opened.get(), 1);
+    let file = tree.create(mika, b"new", &new(NewKind::File)).unwrap();
+    assert_eq!(tree.attributes(file).unwrap().modified, now);
+    for _ in 0..2 {
+        let Err(Error::NotMounted(cause)) = try_resolve(&mut tree, &path("/srv/x"), LastLink::Kept)
+        else {
+            panic!("it cannot be opened");
+        };
+        assert_eq!(cause.to_string(), "partition 4 cannot be opened");
+        assert_eq!(cause.source().unwrap().to_string(), "damaged");
+    }
+    tree.finish().unwrap();
+}
+
+#[test]
 fn a_filesystem_that_is_mounted_later_has_the_same_moment() {
     let now = Timestamp {
         seconds: 1_700_000_000,
@@ -221,6 +282,15 @@ fn the_suite_passes() {
         || {
             let mut tree = Mounted::new(Box::new(Memory::new()));
             tree.mount(&GuestPath::root(), Box::new(Memory::new()))
+                .unwrap();
+            Box::new(tree)
+        },
+        || {
+            let mut tree = Mounted::new(Box::new(Memory::new()));
+            let open = || -> std::result::Result<Box<dyn FileSystem>, _> {
+                Ok(Box::new(Memory::new()) as Box<dyn FileSystem>)
+            };
+            tree.mount_when_needed(&GuestPath::root(), "root", Box::new(open))
                 .unwrap();
             Box::new(tree)
         },
