@@ -17,6 +17,7 @@ mod error;
 mod item;
 mod request;
 mod stage;
+pub mod verify;
 
 pub use change::{Change, Content, State};
 pub use error::{Error, Result};

@@ -104,6 +104,14 @@ impl Witness {
         })
     }
 
+    /// Returns who is asked first.
+    pub fn first_reader(&self) -> Reader {
+        match self.view {
+            Some(_) => Reader::Ext4View,
+            None => Reader::Plain,
+        }
+    }
+
     /// Returns what stands at the end of the names, none of which may be a link; `None` if nothing does. The content of a
     /// regular file is hashed if it has as many bytes as `size`: of another length it is other content, however long it may claim to be.
     ///

@@ -168,6 +168,28 @@ fn a_move_is_told_at_both_ends() {
 }
 
 #[test]
+fn what_is_in_a_directory_goes_with_it() {
+    let mut fs = Memory::new();
+    let mut stage = Stage::new(&mut fs);
+    for name in ["/d/a", "/d/e/b", "/da"] {
+        stage.parents(&path(name)).unwrap();
+        let own = Ownership::root(0o644);
+        stage
+            .write(&path(name), b"1", own, Existing::Keep, Secrecy::Public)
+            .unwrap();
+    }
+    stage.rename(&path("/d"), &path("/z")).unwrap();
+    stage.remove(&path("/z/e")).unwrap();
+    let there: Vec<_> = stage
+        .changes()
+        .into_iter()
+        .filter(|it| it.after.is_some())
+        .map(|it| it.path.to_string())
+        .collect();
+    assert_eq!(there, ["/da", "/z", "/z/a"]);
+}
+
+#[test]
 fn what_stands_in_the_way_is_said() {
     let mut fs = Memory::new();
     let mut stage = Stage::new(&mut fs);

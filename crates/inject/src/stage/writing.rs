@@ -201,6 +201,9 @@ impl Stage<'_> {
         };
         remove_tree(self.fs, place.directory, name).map_err(failed("remove", path))?;
         self.entry(&at).after = None;
+        for (_, touched) in self.below(&at) {
+            touched.after = None;
+        }
         Ok(())
     }
 
@@ -277,10 +280,27 @@ impl Stage<'_> {
         self.fs
             .rename(source.directory, name, target.directory, new_name)
             .map_err(failed("move", to))?;
-        if old != new {
-            self.entry(&old).after = None;
-            self.entry(&new).after = Some(moved);
+        if old == new {
+            return Ok(());
         }
+        self.entry(&old).after = None;
+        self.entry(&new).after = Some(moved);
+        let depth = old.components().count();
+        let moved: Vec<_> = self
+            .below(&old)
+            .map(|(path, touched)| {
+                let rest = path.components().skip(depth);
+                let path = rest.fold(new.clone(), |path, name| path.join(name));
+                let touched = Touched {
+                    items: touched.items.clone(),
+                    secrecy: touched.secrecy,
+                    before: None,
+                    after: touched.after.take(),
+                };
+                (path, touched)
+            })
+            .collect();
+        self.places.extend(moved);
         Ok(())
     }
 
@@ -540,6 +560,17 @@ impl Stage<'_> {
             _ => {}
         }
         Ok(state)
+    }
+
+    /// Returns the places in a directory that is no longer there.
+    fn below(&mut self, at: &GuestPath) -> impl Iterator<Item = (&GuestPath, &mut Touched)> {
+        let depth = at.components().count();
+        // Paths are sorted by their components, so those below follow at once.
+        let places = self.places.range_mut(at.clone()..).skip(1);
+        places.take_while(move |(path, _)| {
+            path.components().count() > depth
+                && path.components().zip(at.components()).all(|(a, b)| a == b)
+        })
     }
 
     fn entry(&mut self, at: &GuestPath) -> &mut Touched {
