@@ -12,6 +12,7 @@
 //! is to be there, and [`Stage`] writes only what is not there already; so a second injection of the same identity changes
 //! nothing, and an injection that changes nothing proves that the identity is there.
 
+mod accounts;
 mod change;
 mod error;
 mod item;
@@ -24,3 +25,18 @@ pub use error::{Error, Result};
 pub use item::{Item, ItemKind};
 pub use request::{Request, inject};
 pub use stage::{Existing, MAX_READ_BYTES, Notice, Ownership, Secrecy, Stage};
+
+/// A path that is written here, in the code.
+fn guest_path(path: &'static str) -> christen_vfs::GuestPath {
+    // Every one of them begins with a `/` and is short.
+    christen_vfs::GuestPath::new(path).expect("the path is right")
+}
+
+/// A path of the description.
+fn path_of(stage: &Stage<'_>, path: &str) -> Result<christen_vfs::GuestPath> {
+    christen_vfs::GuestPath::new(path)
+        .map_err(|error| stage.impossible(format!("`{}`: {error}", path.escape_debug())))
+}
+
+#[cfg(test)]
+mod testing;

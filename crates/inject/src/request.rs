@@ -6,7 +6,7 @@ use christen_instance::inputs::RandomSource;
 use christen_instance::{Instance, Settings};
 use christen_vfs::Timestamp;
 
-use crate::{Result, Stage};
+use crate::{Result, Stage, accounts};
 
 /// An identity for a guest, and what chance and the clock add to it.
 pub struct Request<'a> {
@@ -32,6 +32,5 @@ impl fmt::Debug for Request<'_> {
 ///
 /// The first item that cannot be done; the staged changes must then not be committed.
 pub fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<()> {
-    let _ = (stage, request);
-    Ok(())
+    accounts::inject(stage, request)
 }

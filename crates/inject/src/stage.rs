@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use christen_vfs::{FileSystem, GuestPath};
 
-use crate::{Change, Item, ItemKind, State};
+use crate::{Change, Error, Item, ItemKind, State};
 
 /// The most bytes that are read of one file of the guest: no account file, configuration or policy comes near it, and a hostile one
 /// must not fill the memory.
@@ -117,6 +117,14 @@ impl<'fs> Stage<'fs> {
     /// Returns what was noted, in order.
     pub fn notices(&self) -> &[Notice] {
         &self.notices
+    }
+
+    /// Says that the current item cannot be done in this guest; the reason must hold no secret.
+    pub(crate) fn impossible(&self, reason: impl Into<String>) -> Error {
+        Error::Impossible {
+            item: self.item.clone(),
+            reason: reason.into(),
+        }
     }
 
     /// Returns the filesystem, for reading what the operations here do not tell.
