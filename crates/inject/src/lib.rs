@@ -16,6 +16,7 @@ mod accounts;
 mod change;
 mod error;
 mod item;
+pub mod network;
 mod request;
 mod stage;
 pub mod verify;
