@@ -15,6 +15,8 @@ mod table;
 mod tests;
 mod users;
 
+pub(crate) use database::{Entry, find};
+
 use christen_instance::model::Password;
 
 use self::database::Database;

@@ -13,6 +13,7 @@
 //! nothing, and an injection that changes nothing proves that the identity is there.
 
 mod accounts;
+mod authorized_keys;
 mod change;
 mod error;
 mod item;

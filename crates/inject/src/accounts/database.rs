@@ -47,6 +47,14 @@ impl Entry {
     }
 }
 
+/// Finds an account of the guest.
+pub(crate) fn find(stage: &mut Stage<'_>, name: &str) -> Result<Option<Entry>> {
+    match Table::load(stage, "/etc/passwd", 7, Secrecy::Public)? {
+        Some(passwd) => entry(&passwd, name),
+        None => Ok(None),
+    }
+}
+
 fn entry(passwd: &Table, name: &str) -> Result<Option<Entry>> {
     let Some(fields) = passwd.entry(name.as_bytes())? else {
         return Ok(None);
