@@ -212,7 +212,7 @@ fn a_warning_goes_to_standard_error_and_stops_nothing() {
         ended.stderr,
         "warning: nova.conf:2: `[DEFAULT] mkisofs_cmd` has no effect: drives are written without \
          another program\n\
-         warning: --set: `[guestfs] debug` has no effect: it concerns injection into disk images\n"
+         warning: --set: `[guestfs] debug` has no effect: it concerns what Nova logs\n"
     );
     assert!(ended.text().contains("openstack/latest/meta_data.json\n"));
 }

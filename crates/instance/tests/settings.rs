@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroU32;
 
 use christen_instance::inputs::FileSource;
 use christen_instance::settings::{
-    DriveFormat, Error, Loaded, Loader, NetworkTemplate, OptionValue, Settings,
+    DriveFormat, Error, InjectPartition, Loaded, Loader, NetworkTemplate, OptionValue, Settings,
 };
 
 /// Files by path.
@@ -83,6 +84,22 @@ fn the_stronger_source_wins_whatever_the_order_of_calls() {
 }
 
 #[test]
+fn the_partition_of_injection_is_what_nova_takes_it_for() {
+    let check = |value: &str, expected| {
+        let loaded = nova_conf(&format!("[libvirt]\ninject_partition={value}\n"));
+        let settings = loaded.expect("good settings").settings;
+        assert_eq!(settings.inject_partition, expected, "{value:?}");
+    };
+    check("-2", InjectPartition::Off);
+    check("-1", InjectPartition::Inspect);
+    check("0", InjectPartition::Whole);
+    check("", InjectPartition::Whole);
+    check("1", InjectPartition::Number(NonZeroU32::MIN));
+    check("4294967295", InjectPartition::Number(NonZeroU32::MAX));
+    assert!(nova_conf("[libvirt]\ninject_partition=-3\n").is_err());
+}
+
+#[test]
 fn every_option_reaches_its_field() {
     let files = Files(BTreeMap::from([
         ("/t.j2", &b"template"[..]),
@@ -96,7 +113,8 @@ fn every_option_reaches_its_field() {
              vendordata_jsonfile_path=/v.json\nvendordata_dynamic_targets=a@http://x/,b@y\n\
              vendordata_dynamic_ssl_certfile=/ca\nvendordata_dynamic_connect_timeout=7\n\
              vendordata_dynamic_read_timeout=\nvendordata_dynamic_failure_fatal=yes\n\
-             dhcp_domain=d\n[libvirt]\nvirt_type=lxc\n\
+             dhcp_domain=d\n[libvirt]\ninject_key=true\ninject_partition=3\n\
+             inject_password=1\nvirt_type=lxc\n\
              [quota]\ninjected_files=-1\ninjected_file_content_bytes=1\n\
              injected_file_path_length=2\n",
             "nova.conf",
@@ -117,6 +135,9 @@ fn every_option_reaches_its_field() {
         vendordata_dynamic_read_timeout_seconds: None,
         vendordata_dynamic_failure_fatal: true,
         dhcp_domain: "d".to_owned(),
+        inject_key: true,
+        inject_partition: InjectPartition::Number(NonZeroU32::new(3).expect("it is not 0")),
+        inject_password: true,
         virt_type: "lxc".to_owned(),
         quota_injected_files: None,
         quota_injected_file_content_bytes: Some(1),
@@ -303,8 +324,7 @@ fn options_without_effect_are_reported_once() {
         [
             "two.conf:2: `[DEFAULT] mkisofs_cmd` has no effect: drives are written without \
              another program",
-            "christen.toml:2:1: `[guestfs] debug` has no effect: it concerns injection into disk \
-             images",
+            "christen.toml:2:1: `[guestfs] debug` has no effect: it concerns what Nova logs",
             "one.conf:6: `[neutron] metadata_proxy_shared_secret` has no effect: it concerns \
              Nova's metadata service",
             "one.conf:4: `[DEFAULT] quota_injected_files` is now `[quota] injected_files`",

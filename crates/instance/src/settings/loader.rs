@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::num::NonZeroU32;
 
 use super::error::{Error, Finding, Place, Problem, Warning};
 use super::interpolate::Resolver;
@@ -12,7 +13,7 @@ use super::option::{
     DEFAULT_GROUP, Effect, GROUPS_WITHOUT_EFFECT, OPTIONS, OptionDefinition, OptionValue,
     SHIPPED_TEMPLATE, title,
 };
-use super::{DriveFormat, NetworkTemplate, Settings, set, toml};
+use super::{DriveFormat, InjectPartition, NetworkTemplate, Settings, set, toml};
 use crate::inputs::FileSource;
 
 /// The most bytes that the file of an option may have. Vendor data goes to every guest whole
@@ -420,11 +421,33 @@ impl Values<'_> {
                 .number("api", "vendordata_dynamic_read_timeout"),
             vendordata_dynamic_failure_fatal: self.flag("api", "vendordata_dynamic_failure_fatal"),
             dhcp_domain: text("api", "dhcp_domain"),
+            inject_key: self.flag("libvirt", "inject_key"),
+            inject_partition: self.inject_partition(),
+            inject_password: self.flag("libvirt", "inject_password"),
             virt_type: text("libvirt", "virt_type"),
             quota_injected_files: self.number("quota", "injected_files"),
             quota_injected_file_content_bytes: self.number("quota", "injected_file_content_bytes"),
             quota_injected_file_path_length: self.number("quota", "injected_file_path_length"),
         })
+    }
+
+    /// Nova 34.0.0, `nova/virt/libvirt/driver.py`: anything but -2 turns injection on
+    /// (`_create_and_inject_local_root`), and no number is as good as 0 (`_inject_data`,
+    /// `setup_os_static`).
+    fn inject_partition(&self) -> InjectPartition {
+        let number = match self.get("libvirt", "inject_partition").value {
+            OptionValue::Integer(number) => number.unwrap_or(0),
+            _ => unreachable!("[libvirt] inject_partition is an integer in the table"),
+        };
+        match number {
+            -2 => InjectPartition::Off,
+            -1 => InjectPartition::Inspect,
+            // The table keeps it between -2 and `u32::MAX`.
+            number => u32::try_from(number)
+                .ok()
+                .and_then(NonZeroU32::new)
+                .map_or(InjectPartition::Whole, InjectPartition::Number),
+        }
     }
 
     /// Reads the file that an option names.

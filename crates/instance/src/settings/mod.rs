@@ -22,6 +22,7 @@ mod suggest;
 mod toml;
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 pub use error::{Error, Finding, Place, Problem, Warning};
 pub use loader::{Effective, Loaded, Loader};
@@ -62,7 +63,13 @@ pub struct Settings {
     pub vendordata_dynamic_failure_fatal: bool,
     /// `[api] dhcp_domain`; empty for none.
     pub dhcp_domain: String,
-    /// `[libvirt] virt_type`, passed to the network template.
+    /// `[libvirt] inject_key`: injection gives the public key.
+    pub inject_key: bool,
+    /// `[libvirt] inject_partition`.
+    pub inject_partition: InjectPartition,
+    /// `[libvirt] inject_password`: injection gives the administrator password.
+    pub inject_password: bool,
+    /// `[libvirt] virt_type`, passed to the network template when it is injected.
     pub virt_type: String,
     /// `[quota] injected_files`: how many files an instance may have; `None` for any number.
     pub quota_injected_files: Option<u32>,
@@ -79,6 +86,19 @@ pub enum DriveFormat {
     Iso9660,
     /// `vfat`, a disk.
     Vfat,
+}
+
+/// `[libvirt] inject_partition`: whether identities are injected into images, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InjectPartition {
+    /// -2: nothing is injected.
+    Off,
+    /// -1: into the one system that inspection finds.
+    Inspect,
+    /// 0, or an empty value: the disk has no partitions, it is the filesystem.
+    Whole,
+    /// A partition by its number, from 1.
+    Number(NonZeroU32),
 }
 
 /// `[DEFAULT] injected_network_template`.
@@ -110,6 +130,9 @@ impl Default for Settings {
             vendordata_dynamic_read_timeout_seconds: Some(5),
             vendordata_dynamic_failure_fatal: false,
             dhcp_domain: "novalocal".to_owned(),
+            inject_key: false,
+            inject_partition: InjectPartition::Off,
+            inject_password: false,
             virt_type: "kvm".to_owned(),
             quota_injected_files: Some(5),
             quota_injected_file_content_bytes: Some(10_240),

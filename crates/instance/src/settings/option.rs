@@ -147,7 +147,6 @@ const PROVIDERS: &[&str] = &["StaticJSON", "DynamicJSON"];
 const VIRT_TYPES: &[&str] = &["kvm", "lxc", "qemu", "parallels"];
 
 const SERVICE_ONLY: Effect = Effect::None("it concerns Nova's metadata service");
-const INJECTION_ONLY: Effect = Effect::None("it concerns injection into disk images");
 
 /// An option as most are: no older names, nothing secret.
 const fn option(
@@ -380,7 +379,7 @@ pub const OPTIONS: &[OptionDefinition] = &[
         "debug",
         Kind::Flag,
         Default::Flag(false),
-        INJECTION_ONLY,
+        Effect::None("it concerns what Nova logs"),
         "libguestfs logs more",
     ),
     option(
@@ -388,24 +387,24 @@ pub const OPTIONS: &[OptionDefinition] = &[
         "inject_key",
         Kind::Flag,
         Default::Flag(false),
-        INJECTION_ONLY,
-        "the public key is injected",
+        Effect::Used,
+        "the public key is injected into the image",
     ),
     option(
         "libvirt",
         "inject_partition",
         Kind::Integer(-2),
         Default::Integer(-2),
-        INJECTION_ONLY,
-        "partition to inject into",
+        Effect::Used,
+        "partition to inject into: -2 for none at all, -1 for the one with the system, 0 for a disk without partitions",
     ),
     option(
         "libvirt",
         "inject_password",
         Kind::Flag,
         Default::Flag(false),
-        INJECTION_ONLY,
-        "the administrator password is injected",
+        Effect::Used,
+        "the administrator password is injected into the image",
     ),
     option(
         "libvirt",
@@ -413,7 +412,7 @@ pub const OPTIONS: &[OptionDefinition] = &[
         Kind::Choice(VIRT_TYPES),
         Default::Text("kvm"),
         Effect::Used,
-        "hypervisor, as the network template sees it",
+        "hypervisor, as the network template and injection see it",
     ),
     option(
         "neutron",
