@@ -18,6 +18,7 @@ mod change;
 mod error;
 mod item;
 pub mod network;
+pub mod nova;
 mod request;
 mod stage;
 pub mod verify;

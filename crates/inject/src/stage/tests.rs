@@ -209,3 +209,44 @@ fn what_stands_in_the_way_is_said() {
         assert!(matches!(error, Err(Error::File { .. })), "{error:?}");
     }
 }
+
+#[test]
+fn what_a_program_makes_has_what_the_directory_passes_on() {
+    let mut fs = Memory::new();
+    let mut stage = Stage::new(&mut fs);
+    let shared = Ownership {
+        permissions: 0o2775,
+        uid: 5,
+        gid: 6,
+    };
+    stage
+        .directory(&path("/srv"), shared, Existing::Set)
+        .unwrap();
+    stage.make_path(&path("/srv/../srv/a/b")).unwrap();
+    stage.make_path(&path("/srv/a")).unwrap();
+    let file = path("/srv/a/b/f");
+    stage.overwrite(&file, b"1", Secrecy::Public).unwrap();
+    let mut check = |at: &str, permissions, uid, gid| {
+        let found = stage.look(&path(at), LastLink::Followed).unwrap().unwrap();
+        assert_eq!(
+            (found.permissions, found.uid, found.gid),
+            (permissions, uid, gid),
+            "{at}"
+        );
+    };
+    check("/srv", 0o2775, 5, 6);
+    check("/srv/a/b", 0o2755, 0, 6);
+    check("/srv/a/b/f", 0o644, 0, 6);
+    let after = stage.changes().pop().unwrap().after.unwrap();
+    assert_eq!((after.permissions, after.gid), (0o644, 6));
+    stage.owner(&file, 7, 8).unwrap();
+    stage.permissions(&file, 0o600).unwrap();
+    stage.overwrite(&file, b"2", Secrecy::Public).unwrap();
+    let found = stage.look(&file, LastLink::Followed).unwrap().unwrap();
+    assert_eq!((found.permissions, found.uid, found.gid), (0o600, 7, 8));
+    for not_made in ["/srv/a/b/f", "/srv/a/b/f/g"] {
+        let error = stage.make_path(&path(not_made)).unwrap_err();
+        assert!(matches!(error, Error::File { .. }), "{not_made}");
+    }
+    stage.make_path(&GuestPath::root()).unwrap();
+}

@@ -27,37 +27,56 @@ impl Stage<'_> {
         existing: Existing,
         secrecy: Secrecy,
     ) -> Result<()> {
+        let (at, file, is_new) = self.put(path, content, new, secrecy)?;
+        if is_new || existing == Existing::Set {
+            self.settle(path, &at, file, new)?;
+        }
+        Ok(())
+    }
+
+    /// As a program of root's with umask 022 writes a file: one that is there keeps its owner and permission bits; a new one is root's with
+    /// mode 0644, unless its directory passes on something else.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn overwrite(&mut self, path: &GuestPath, content: &[u8], secrecy: Secrecy) -> Result<()> {
+        self.put(path, content, Ownership::root(0o644), secrecy)?;
+        Ok(())
+    }
+
+    /// Gives a file its content; says where it is, and whether it was made.
+    fn put(
+        &mut self,
+        path: &GuestPath,
+        content: &[u8],
+        new: Ownership,
+        secrecy: Secrecy,
+    ) -> Result<(GuestPath, FileId, bool)> {
         let place = self.place(path, LastLink::Followed)?;
-        let file = match place.file {
-            Some(file) => {
-                self.regular(path, file)?;
-                let at = self.touch_content(&place, secrecy)?;
-                let after = Content::of(content);
-                let is_there = self.places[&at]
-                    .after
-                    .as_ref()
-                    .is_some_and(|it| it.content.as_ref() == Some(&after));
-                if !is_there {
-                    self.fs
-                        .replace(file, &mut &content[..])
-                        .map_err(failed("write", path))?;
-                    self.after(&at).content = Some(after);
-                }
-                if existing == Existing::Keep {
-                    return Ok(());
-                }
-                file
-            }
-            None => {
-                let file = self.create(path, &place, NewKind::File, new, secrecy)?;
-                self.fs
-                    .replace(file, &mut &content[..])
-                    .map_err(failed("write", path))?;
-                self.after(&at(&place)).content = Some(Content::of(content));
-                file
-            }
+        let at = at(&place);
+        let Some(file) = place.file else {
+            let file = self.create(path, &place, NewKind::File, new, secrecy)?;
+            self.fs
+                .replace(file, &mut &content[..])
+                .map_err(failed("write", path))?;
+            self.after(&at).content = Some(Content::of(content));
+            return Ok((at, file, true));
         };
-        self.settle(path, &at(&place), file, new)
+        self.regular(path, file)?;
+        self.touch_content(&place, secrecy)?;
+        let after = Content::of(content);
+        let is_there = self.places[&at]
+            .after
+            .as_ref()
+            .is_some_and(|it| it.content.as_ref() == Some(&after));
+        if !is_there {
+            self.fs
+                .replace(file, &mut &content[..])
+                .map_err(failed("write", path))?;
+            self.after(&at).content = Some(after);
+        }
+        Ok((at, file, false))
     }
 
     /// As [`write`](Self::write), with content that is too much for memory. It is written anew even if it is there already.
@@ -151,6 +170,21 @@ impl Stage<'_> {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// As `mkdir -p` of root's with umask 022: a directory is there, and all above it. Those that are made have mode 0755 and are root's,
+    /// unless a directory above passes on something else.
+    ///
+    /// # Errors
+    ///
+    /// As [`directory`](Self::directory).
+    pub fn make_path(&mut self, path: &GuestPath) -> Result<()> {
+        self.parents(&path.join(b"-"))?;
+        let (_, file) = self.existing(path, LastLink::Followed)?;
+        match self.kind(path, file)? {
+            Kind::Directory => Ok(()),
+            _ => Err(failed("make", path)(FsError::NotDirectory)),
         }
     }
 

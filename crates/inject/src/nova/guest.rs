@@ -1,0 +1,207 @@
+//! The calls by which Nova reaches into a guest, and what libguestfs makes of them.
+//!
+//! Nova 34.0.0, `nova/virt/disk/vfs/guestfs.py`. Paths are texts that may lack the leading `/`. libguestfs works as root with umask
+//! 022 in the guest's own root, so links never lead outside.
+
+use christen_vfs::walk::LastLink;
+use christen_vfs::{Error as FsError, GuestPath, InvalidPath};
+
+use super::raised::{Exception, Failure};
+use super::tables;
+use crate::{Error, Secrecy, Stage};
+
+/// A guest as Nova sees it.
+#[derive(Debug)]
+pub(super) struct Guest<'s, 'fs> {
+    pub(super) stage: &'s mut Stage<'fs>,
+}
+
+impl Guest<'_, '_> {
+    /// `mkdir_p`: a directory is there, with mode 0755 where it is made.
+    pub(super) fn make_path(&mut self, path: &str) -> Result<(), Failure> {
+        let path = self.path(path)?.whole;
+        Ok(self.stage.make_path(&path)?)
+    }
+
+    /// `write`: a file has this content; mode and owner stay what they are.
+    pub(super) fn replace_file(
+        &mut self,
+        path: &str,
+        content: &[u8],
+        secrecy: Secrecy,
+    ) -> Result<(), Failure> {
+        let path = self.path(path)?.of_file()?;
+        Ok(self.stage.overwrite(&path, content, secrecy)?)
+    }
+
+    /// `write_append`: as [`replace_file`](Self::replace_file), behind what is there.
+    pub(super) fn append_file(&mut self, path: &str, text: &str) -> Result<(), Failure> {
+        let path = self.path(path)?.of_file()?;
+        let mut content = self.stage.read(&path)?.unwrap_or_default();
+        content.extend_from_slice(text.as_bytes());
+        Ok(self.stage.overwrite(&path, &content, Secrecy::Public)?)
+    }
+
+    /// `read_file`: the whole content, which must be UTF-8.
+    pub(super) fn read_file(&mut self, path: &str) -> Result<String, Failure> {
+        let path = self.path(path)?.of_file()?;
+        let content = self.stage.read(&path)?.ok_or_else(|| missing(&path))?;
+        String::from_utf8(content).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            Failure::new(
+                Exception::UnicodeDecodeError,
+                Error::Broken {
+                    path,
+                    line: Some(1 + before.iter().filter(|byte| **byte == b'\n').count()),
+                    rule: "it is not UTF-8",
+                },
+            )
+        })
+    }
+
+    /// `stat`: whether something is there, links followed; whatever keeps it from being looked at says no.
+    pub(super) fn has_file(&mut self, path: &str) -> Result<bool, Failure> {
+        let path = self.path(path)?;
+        match self.stage.look(&path.whole, LastLink::Followed) {
+            Ok(found) => Ok(found.is_some_and(|found| {
+                !path.is_directory || found.kind == christen_vfs::Kind::Directory
+            })),
+            Err(Error::File {
+                source:
+                    FsError::NotFound
+                    | FsError::NotDirectory
+                    | FsError::LinkLoop
+                    | FsError::NameTooLong
+                    | FsError::InvalidName,
+                ..
+            }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// `chmod`.
+    pub(super) fn set_permissions(&mut self, path: &str, mode: u16) -> Result<(), Failure> {
+        let path = self.path(path)?.whole;
+        Ok(self.stage.permissions(&path, mode)?)
+    }
+
+    /// `chown` to root, whoever that is by the guest's own tables.
+    pub(super) fn set_ownership_of_root(&mut self, path: &str) -> Result<(), Failure> {
+        let path = self.path(path)?.whole;
+        let uid = self.number("/etc/passwd", tables::uid)?;
+        let gid = self.number("/etc/group", tables::gid)?;
+        let narrow = |number: tables::Number, table: &str| {
+            // libguestfs takes a C `int`.
+            u32::try_from(number)
+                .ok()
+                .filter(|number| i32::try_from(*number).is_ok())
+                .ok_or_else(|| {
+                    Failure::new(
+                        Exception::OverflowError,
+                        Error::Broken {
+                            path: fixed(table),
+                            line: None,
+                            rule: "the number of `root` is above 2147483647",
+                        },
+                    )
+                })
+        };
+        let (uid, gid) = (narrow(uid, "/etc/passwd")?, narrow(gid, "/etc/group")?);
+        Ok(self.stage.owner(&path, uid, gid)?)
+    }
+
+    /// Returns root's number of one of the tables that augeas has read.
+    fn number(
+        &mut self,
+        table: &str,
+        find: fn(&[u8], &[u8]) -> Option<tables::Number>,
+    ) -> Result<tables::Number, Failure> {
+        let path = fixed(table);
+        let content = match self.stage.read(&path) {
+            Ok(content) => content.unwrap_or_default(),
+            // augeas leaves out what it cannot read.
+            Err(Error::File {
+                source: FsError::NotFile | FsError::LinkLoop | FsError::NotDirectory,
+                ..
+            }) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        find(&content, b"root").ok_or_else(|| {
+            Failure::new(
+                Exception::NovaException,
+                Error::Broken {
+                    path,
+                    line: None,
+                    rule: "there is no one line of `root`, or a line that is none of this table",
+                },
+            )
+        })
+    }
+
+    /// Takes a path as Nova passes it on (`_canonicalize_path`).
+    fn path(&self, path: &str) -> Result<Named, Failure> {
+        if path.is_empty() {
+            return Err(self.impossible(Exception::IndexError, "an empty path names no file"));
+        }
+        let absolute = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
+        let last = absolute.rsplit('/').next().unwrap_or_default();
+        let is_directory = matches!(last, "" | "." | "..");
+        match GuestPath::new(&absolute) {
+            Ok(whole) => Ok(Named {
+                whole,
+                is_directory,
+            }),
+            Err(InvalidPath::Nul) => {
+                Err(self.impossible(Exception::ValueError, "a path holds no NUL"))
+            }
+            Err(error) => Err(self.impossible(Exception::RuntimeError, &error.to_string())),
+        }
+    }
+
+    fn impossible(&self, exception: Exception, reason: &str) -> Failure {
+        let error = Error::Impossible {
+            item: self.stage.item().clone(),
+            reason: reason.to_owned(),
+        };
+        Failure::new(exception, error)
+    }
+}
+
+/// A path, and whether its end asks for a directory: `GuestPath` keeps no `/` there.
+struct Named {
+    whole: GuestPath,
+    is_directory: bool,
+}
+
+impl Named {
+    /// The path of a file to be opened; Linux opens none whose name ends with `/`, `.` or `..` for writing (`fs/namei.c`,
+    /// `open_last_lookups`).
+    fn of_file(self) -> Result<GuestPath, Failure> {
+        if self.is_directory {
+            return Err(Failure::from(Error::File {
+                action: "write",
+                path: self.whole,
+                source: FsError::IsDirectory,
+            }));
+        }
+        Ok(self.whole)
+    }
+}
+
+/// A path that is written in this crate.
+fn fixed(path: &str) -> GuestPath {
+    // It begins with `/`, and is short.
+    GuestPath::new(path).expect("the path is right")
+}
+
+fn missing(path: &GuestPath) -> Failure {
+    Failure::from(Error::File {
+        action: "read",
+        path: path.clone(),
+        source: FsError::NotFound,
+    })
+}
