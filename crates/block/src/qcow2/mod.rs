@@ -22,14 +22,17 @@ mod image;
 mod l2_table;
 mod read;
 mod refcount;
+mod snapshot;
 
 pub use allocated::{Allocated, AllocatedRanges, Content};
+pub use bitmap::{Bitmap, bitmaps};
 pub use create::{CreateOptions, create};
 pub use features::{FeatureName, FeatureSet};
 pub use gate::admit;
 pub use header::{Bitmaps, Compression, Header, MAGIC, probe};
 pub use header::{MAX_CLUSTER_BITS, MIN_CLUSTER_BITS};
 pub use image::Qcow2;
+pub use snapshot::{Snapshot, snapshots};
 
 #[cfg(test)]
 mod tests {
