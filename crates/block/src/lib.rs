@@ -21,6 +21,9 @@ pub use commit::{Committed, Progress};
 pub use device::{BlockDevice, MemoryDevice, Section};
 pub use error::{Corrupt, Error, Result, Unsupported};
 pub use host::Locking;
-pub use image::{Format, Image, OpenOptions, OutputKind, Purpose, StatedFormat};
+pub use image::{
+    Format, Image, Inspection, Layer, LayerRole, OpenOptions, OpenedLayer, OutputKind, Purpose,
+    StatedFormat,
+};
 pub use overlay::{Changes, FileChanges};
 pub use storage::{MemoryStorage, Storage};

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use crate::output::visible;
+
 /// Exit statuses, by the table in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -90,17 +92,18 @@ impl Failure {
         self
     }
 
-    /// The text for standard error, with a final newline.
+    /// The text for standard error, with a final newline. Any of it may have come from a stranger, such as the name of a file in an image,
+    /// so what would play with a terminal is escaped here.
     pub(crate) fn render(&self) -> String {
-        let mut text = format!("error: {}\n", self.message);
+        let mut text = format!("error: {}\n", visible(&self.message));
         for detail in &self.details {
             for line in detail.lines() {
                 // Writing to a string cannot fail.
-                let _ = writeln!(text, "  {line}");
+                let _ = writeln!(text, "  {}", visible(line));
             }
         }
         if let Some(hint) = &self.hint {
-            let _ = writeln!(text, "hint: {hint}");
+            let _ = writeln!(text, "hint: {}", visible(hint));
         }
         text
     }
@@ -128,6 +131,13 @@ mod tests {
             failure.render(),
             "error: cannot read `a.img`\n  the superblock is damaged\n  magic is 0\n\
              hint: make it again\n"
+        );
+        let hostile = Failure::usage("no `\x1b[2J`")
+            .detail("a\nb\r\x07")
+            .hint("\u{9b}x");
+        assert_eq!(
+            hostile.render(),
+            "error: no `\\u{1b}[2J`\n  a\n  b\\r\\u{7}\nhint: \\u{9b}x\n"
         );
         assert_eq!(failure.exit_code(), ExitCode::from(1));
     }

@@ -43,12 +43,12 @@ pub(crate) fn error(text: &str) {
 
 /// Writes a warning to standard error.
 pub(crate) fn warning(text: &str) {
-    error(&format!("warning: {text}\n"));
+    error(&format!("warning: {}\n", visible(text)));
 }
 
 /// Writes something worth knowing to standard error.
 pub(crate) fn note(text: &str) {
-    error(&format!("note: {text}\n"));
+    error(&format!("note: {}\n", visible(text)));
 }
 
 /// A JSON number.

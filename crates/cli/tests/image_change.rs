@@ -553,7 +553,8 @@ fn a_backing_file_is_opened_with_permission_only() {
         );
     }
     let json = succeed(&mut christen_in(&directory, &format!("{inspect} --json"))).json();
-    let name = member(member(&json, "qcow2"), "backing_file");
+    let file = &items(member(&json, "files"))[0];
+    let name = member(member(file, "qcow2"), "backing_file");
     assert_eq!(name.as_str(), Some("base.img"));
     tools::run(Command::new(&qemu_img).current_dir(&*directory).args([
         "convert",

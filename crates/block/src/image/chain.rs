@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Format;
+use super::layer::{Layer, LayerRole, OpenedLayer};
 use super::named::{Permission, path_from};
 use super::place::Place;
 use super::raw::RawDisk;
@@ -26,6 +27,8 @@ const MAX_DEPTH: usize = 16;
 pub(super) struct Chain<'a> {
     pub(super) permission: Permission<'a>,
     pub(super) redo_directory: Option<&'a Path>,
+    /// Every file that has been named so far.
+    layers: &'a mut Vec<Layer>,
     /// Device and inode of every file so far.
     seen: Vec<(u64, u64)>,
 }
@@ -41,27 +44,56 @@ pub(super) struct Needed {
 }
 
 impl<'a> Chain<'a> {
-    pub(super) fn new(permission: Permission<'a>, redo_directory: Option<&'a Path>) -> Self {
+    /// Begins with the image itself; what it names is added to `layers`.
+    pub(super) fn new(
+        permission: Permission<'a>,
+        redo_directory: Option<&'a Path>,
+        image: Layer,
+        layers: &'a mut Vec<Layer>,
+    ) -> Self {
+        *layers = vec![image];
         Self {
             permission,
             redo_directory,
+            layers,
             seen: Vec::new(),
         }
     }
 
-    /// Opens what an image needs besides its own file. `access` is what will be done to the image and its data file.
+    /// Opens what the image needs besides its own file. `access` is what will be done to the image and its data file.
     pub(super) fn needed(
         &mut self,
         source: &Source,
         format: Format,
         access: Access,
     ) -> Result<Needed> {
+        self.needed_by(0, source, format, access)
+    }
+
+    /// Opens what the file at `layer` needs besides itself.
+    fn needed_by(
+        &mut self,
+        layer: usize,
+        source: &Source,
+        format: Format,
+        access: Access,
+    ) -> Result<Needed> {
         self.enter(&*source.file)?;
+        let storage = reading(&source.file)?;
+        let opened = OpenedLayer {
+            path: source.place.path().into(),
+            format,
+            is_recovery_pending: source.is_pending,
+            file_bytes: storage.length(),
+            header: None,
+            storage: Arc::clone(&storage),
+        };
+        let opened = self.layers[layer].opened.insert(opened);
         if format == Format::Raw {
             return Ok(Needed::default());
         }
-        let storage = reading(&source.file)?;
         let header = Header::read(&*storage)?;
+        opened.header = Some(header.clone());
         // What is refused is refused before anything that it names is opened.
         qcow2::admit(&header, storage.length(), access)?;
         let mut needed = Needed {
@@ -72,6 +104,17 @@ impl<'a> Chain<'a> {
             }),
             ..Needed::default()
         };
+        // All that it names is noted before any of it is opened, so that it can be told of what is not.
+        let data_layer = self.layers.len();
+        if header.has_data_file() {
+            let name = header.data_file.as_deref().unwrap_or_default();
+            self.name(LayerRole::DataFile, layer, name, None);
+        }
+        let backing_layer = self.layers.len();
+        if let Some(name) = &header.backing_file {
+            let format = header.backing_format.as_deref();
+            self.name(LayerRole::BackingFile, layer, name, format);
+        }
         if header.has_data_file() {
             let name = header.data_file.as_deref().unwrap_or_default();
             if name.is_empty() {
@@ -84,6 +127,15 @@ impl<'a> Chain<'a> {
             };
             let (path, file) = source.open_data_file(&path, opening, &self.permission)?;
             self.enter(&*file)?;
+            let storage = reading(&file)?;
+            self.layers[data_layer].opened = Some(OpenedLayer {
+                path: path.clone(),
+                format: Format::Raw,
+                is_recovery_pending: source.is_pending,
+                file_bytes: storage.length(),
+                header: None,
+                storage,
+            });
             needed.data_file = Some(OverlayFile {
                 file,
                 mark: Mark::None,
@@ -93,14 +145,30 @@ impl<'a> Chain<'a> {
         if let Some(name) = &header.backing_file {
             let path = path_from(name, &source.spelled)?;
             let format = header.backing_format.as_deref();
-            needed.backing = Some(self.backing(&path, format)?);
+            needed.backing = Some(self.backing(backing_layer, &path, format)?);
             needed.backing_name = Some(name.clone());
         }
         Ok(needed)
     }
 
-    /// Opens a backing file for reading.
-    fn backing(&mut self, path: &Path, format: Option<&str>) -> Result<Arc<dyn BlockDevice>> {
+    /// Notes a file that the one at `named_by` names.
+    fn name(&mut self, role: LayerRole, named_by: usize, name: &[u8], format: Option<&str>) {
+        self.layers.push(Layer {
+            role,
+            named_by: Some(named_by),
+            name: name.to_vec(),
+            stated_format: format.map(str::to_owned),
+            opened: None,
+        });
+    }
+
+    /// Opens a backing file, which is the one at `layer`, for reading.
+    fn backing(
+        &mut self,
+        layer: usize,
+        path: &Path,
+        format: Option<&str>,
+    ) -> Result<Arc<dyn BlockDevice>> {
         let (located, file) = self.permission.open(path, false)?;
         let source = Source::new(
             Place::File(located),
@@ -121,7 +189,7 @@ impl<'a> Chain<'a> {
             }
             None => self.probe_backing(&source)?,
         };
-        let needed = self.needed(&source, format, Access::Read)?;
+        let needed = self.needed_by(layer, &source, format, Access::Read)?;
         let file = OverlayFile {
             file: source.file,
             mark: Mark::None,

@@ -1,6 +1,7 @@
 //! Opening an image, and committing what was changed in it.
 
 mod chain;
+mod layer;
 mod named;
 mod options;
 mod output;
@@ -13,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use layer::{Inspection, Layer, LayerRole, OpenedLayer};
 pub use options::{Format, OpenOptions, OutputKind, Purpose, StatedFormat};
 
 use crate::access::Access;
@@ -78,6 +80,31 @@ impl Image {
     /// [`Error::Redo`], [`Error::Corrupt`], [`Error::Unsupported`], [`Error::Io`]: nothing was written.
     /// [`Error::Interrupted`] if a change was to be completed and could not.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        Self::open_noting(path, options, &mut Vec::new())
+    }
+
+    /// Opens an image as [`open`](Self::open) does, and tells which files it consists of, also where one that it names may not or cannot be
+    /// opened. The files stay open, and locked, with what is returned.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), unless all that fails is opening a file that is named inside the image or in a file below it.
+    pub fn inspect(path: &Path, options: &OpenOptions) -> Result<Inspection> {
+        let mut layers = Vec::new();
+        let image = Self::open_noting(path, options, &mut layers);
+        let is_named_missing = match &layers[..] {
+            [first, named @ ..] => {
+                first.opened.is_some() && named.iter().any(|it| it.opened.is_none())
+            }
+            [] => false,
+        };
+        match image {
+            Err(error) if !is_named_missing => Err(error),
+            image => Ok(Inspection { layers, image }),
+        }
+    }
+
+    fn open_noting(path: &Path, options: &OpenOptions, layers: &mut Vec<Layer>) -> Result<Self> {
         let (opening, locking) = match options.purpose {
             Purpose::Change => (Opening::ReadWrite, Locking::Write),
             Purpose::Read { even_in_use: true } => (Opening::ReadOnly, Locking::Ignore),
@@ -115,7 +142,14 @@ impl Image {
             Some(format) => format,
             None => chain::probe(&*source.file)?,
         };
-        let mut chain = Chain::new(permission, redo_directory);
+        let image = Layer {
+            role: LayerRole::Image,
+            named_by: None,
+            name: path.as_os_str().as_bytes().to_vec(),
+            stated_format: stated.map(|format| format.name().to_owned()),
+            opened: None,
+        };
+        let mut chain = Chain::new(permission, redo_directory, image, layers);
         match output {
             None => Self::open_in_place(source, format, on_disk, &mut chain),
             Some((output, OutputKind::Copy)) => Self::open_copy(source, format, output, &mut chain),

@@ -49,14 +49,34 @@ fn interrupted(image: &Path, error: &Error) -> Failure {
 
 fn with_hint(failure: Failure, error: &Error) -> Failure {
     let failure = failure.because(error);
-    let hint = match error {
+    match hint(error) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// An error and its causes, one text each.
+pub(crate) fn chain(error: &Error) -> Vec<String> {
+    let mut texts = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        texts.push(cause.to_string());
+        next = cause.source();
+    }
+    texts.dedup();
+    texts
+}
+
+/// What the user can do about an error.
+pub(crate) fn hint(error: &Error) -> Option<String> {
+    Some(match error {
         Error::InUse { .. } => "shut the guest down, or whatever has the image open".to_owned(),
         Error::NotAllowed { path } => match path.parent() {
             Some(directory) => format!(
                 "if the image may name files there, pass `--allow-backing {}`",
                 directory.display()
             ),
-            None => return failure,
+            None => return None,
         },
         Error::NoRedoDirectory { .. } => {
             "pass `--redo-dir DIR`, with a directory on a disk that outlives a power cut".to_owned()
@@ -75,7 +95,7 @@ fn with_hint(failure: Failure, error: &Error) -> Failure {
             }
             RedoFault::NotAllowed(other) => match other.parent() {
                 Some(directory) => format!("pass `--allow-backing {}`", directory.display()),
-                None => return failure,
+                None => return None,
             },
             _ => format!(
                 "look who made `{}`; christen leaves it alone",
@@ -85,9 +105,8 @@ fn with_hint(failure: Failure, error: &Error) -> Failure {
         error if is_permission(error) => {
             "run as a user who may read and write the image".to_owned()
         }
-        _ => return failure,
-    };
-    failure.hint(hint)
+        _ => return None,
+    })
 }
 
 fn is_permission(error: &Error) -> bool {

@@ -5,6 +5,7 @@ pub(crate) mod checksum;
 pub(crate) mod difference;
 pub(crate) mod edit;
 pub(crate) mod failures;
+pub(crate) mod files;
 pub(crate) mod filesystems;
 pub(crate) mod hints;
 pub(crate) mod layout;

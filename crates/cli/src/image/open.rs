@@ -10,14 +10,13 @@ use christen_block::probe::{self, IMAGE_PROBE_BYTES};
 use christen_block::{
     BlockDevice, Changes, Committed, Format, Image, OpenOptions, OutputKind, Purpose, StatedFormat,
 };
-use christen_instance::Value;
 use christen_vfs::{Error, FileSystem, GuestPath, Timestamp};
 
+use super::files::ImageFile;
 use super::filesystems::{self, Engine, Use};
 use super::layout::{self, Part, Refused};
-use super::text::shown;
 use super::volumes::{self, Place, Volume};
-use super::{failures, qcow2, show};
+use super::{failures, files};
 use crate::args::image::{
     BackendArguments, ImageFormat, OutputKindArgument, PartArguments, ReadArguments,
     ReadVolumeArguments, VolumeArguments, WriteArguments,
@@ -79,7 +78,6 @@ const MOST_REFUSED: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Disk {
     path: PathBuf,
-    stated: bool,
     image: Image,
     /// What the guest sees.
     pub(crate) device: Arc<dyn BlockDevice>,
@@ -87,86 +85,75 @@ pub(crate) struct Disk {
 
 /// Opens an image for reading.
 pub(crate) fn disk(arguments: &ReadArguments) -> Result<Disk, Failure> {
-    let options = OpenOptions {
+    let path = &arguments.image;
+    Image::open(path, &reading(arguments))
+        .map(|image| Disk::new(path, image))
+        .map_err(|error| failures::cannot_open(path, &error))
+}
+
+/// What is found when an image is opened to be told of.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    /// The files that it consists of.
+    pub(crate) files: Vec<ImageFile>,
+    /// The disk; or why one of the files was not opened, which the disk cannot be seen without.
+    pub(crate) disk: Result<Disk, String>,
+}
+
+/// Opens an image to be told of.
+pub(crate) fn inspect(arguments: &ReadArguments) -> Result<Inspected, Failure> {
+    let path = &arguments.image;
+    let found = Image::inspect(path, &reading(arguments))
+        .map_err(|error| failures::cannot_open(path, &error))?;
+    let disk = match found.image {
+        Ok(image) => Ok(Disk::new(path, image)),
+        Err(error) => {
+            let why = failures::chain(&error).join(": ");
+            output::warning(&format!(
+                "what is on the disk in `{}` is not shown: {why}",
+                path.display()
+            ));
+            if let Some(hint) = failures::hint(&error) {
+                output::note(&hint);
+            }
+            Err(why)
+        }
+    };
+    Ok(Inspected {
+        files: files::read(found.layers, disk.as_ref().err().cloned()),
+        disk,
+    })
+}
+
+fn reading(arguments: &ReadArguments) -> OpenOptions {
+    OpenOptions {
         format: arguments
             .format
             .map_or(StatedFormat::Probed, |it| StatedFormat::Stated(it.format())),
         purpose: Purpose::Read { even_in_use: false },
         allow_backing: arguments.allow_backing.clone(),
         redo_directory: arguments.redo_dir.clone(),
-    };
-    let path = &arguments.image;
-    let image = Image::open(path, &options).map_err(|error| failures::cannot_open(path, &error))?;
-    if image.is_recovery_pending() {
-        output::warning(&format!(
-            "a commit to `{}` was cut; it is shown as if it were complete, and `christen recover` completes it",
-            path.display()
-        ));
     }
-    Ok(Disk {
-        path: path.clone(),
-        stated: arguments.format.is_some(),
-        device: image.disk(),
-        image,
-    })
 }
 
 impl Disk {
+    fn new(path: &Path, image: Image) -> Self {
+        if image.is_recovery_pending() {
+            output::warning(&format!(
+                "a commit to `{}` was cut; it is shown as if it were complete, and `christen recover` completes it",
+                path.display()
+            ));
+        }
+        Self {
+            path: path.into(),
+            device: image.disk(),
+            image,
+        }
+    }
+
     /// A failure to read the disk.
     pub(crate) fn cannot_read(&self, error: &christen_block::Error) -> Failure {
         Failure::unchanged(format!("cannot read `{}`", self.path.display())).because(error)
-    }
-
-    /// What is known of the image, for people.
-    pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
-        let format = self.image.format().name();
-        let how = if self.stated {
-            "as stated"
-        } else {
-            "told by its first bytes"
-        };
-        let mut facts = vec![
-            ("image", shown(self.path.as_os_str().as_encoded_bytes())),
-            ("format", format!("{format}, {how}")),
-            (
-                "disk size",
-                format!(
-                    "{} bytes ({})",
-                    self.device.length(),
-                    show::size_text(self.device.length())
-                ),
-            ),
-        ];
-        if let Some(header) = self.qcow2_header() {
-            facts.extend(qcow2::facts(&header));
-        }
-        facts
-    }
-
-    fn qcow2_header(&self) -> Option<christen_block::qcow2::Header> {
-        match self.image.format() {
-            Format::Qcow2 => qcow2::header(&self.path),
-            Format::Raw => None,
-        }
-    }
-
-    /// What is known of the image, for programs.
-    pub(crate) fn members(&self) -> Vec<(String, Value)> {
-        [
-            ("image", show::path_value(&self.path)),
-            ("format", self.image.format().name().into()),
-            ("format_stated", self.stated.into()),
-            ("disk_size_bytes", output::number(self.device.length())),
-            ("recovery_pending", self.image.is_recovery_pending().into()),
-            (
-                "qcow2",
-                self.qcow2_header()
-                    .map_or(Value::Null, |header| qcow2::value(&header)),
-            ),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
     }
 }
 

@@ -8,9 +8,10 @@ use christen_instance::Value;
 
 use crate::args::image::InspectArguments;
 use crate::failure::Outcome;
+use crate::image::files::ImageFile;
 use crate::image::filesystems;
 use crate::image::layout::{self, Part};
-use crate::image::open::{self, Disk};
+use crate::image::open::{self, Inspected};
 use crate::image::show;
 use crate::image::summary::Summary;
 use crate::image::text::shown;
@@ -24,28 +25,39 @@ struct Looked {
     filesystem: Option<Result<Summary, String>>,
 }
 
+/// What the disk is divided into.
+#[derive(Default)]
+struct Divided {
+    /// None if the disk cannot be seen.
+    table: Option<Table>,
+    parts: Vec<Looked>,
+}
+
 pub(crate) fn run(arguments: &InspectArguments) -> Outcome {
-    let disk = open::disk(&arguments.image)?;
-    let layout = layout::read(&disk.device).map_err(|error| disk.cannot_read(&error))?;
-    let looked: Vec<_> = layout
-        .parts
-        .into_iter()
-        .map(|part| Looked {
-            filesystem: part.volume.usable.then(|| filesystems::summary(&part)),
-            part,
-        })
-        .collect();
-    let warnings: Vec<_> = layout
-        .table
-        .findings
-        .iter()
-        .map(ToString::to_string)
-        .chain(layout.refused.iter().map(ToString::to_string))
-        .collect();
+    let Inspected { files, disk } = open::inspect(&arguments.image)?;
+    let mut warnings: Vec<_> = files.iter().flat_map(ImageFile::warnings).collect();
+    let mut divided = Divided::default();
+    match &disk {
+        Ok(disk) => {
+            let layout = layout::read(&disk.device).map_err(|error| disk.cannot_read(&error))?;
+            divided.parts = layout
+                .parts
+                .into_iter()
+                .map(|part| Looked {
+                    filesystem: part.volume.usable.then(|| filesystems::summary(&part)),
+                    part,
+                })
+                .collect();
+            warnings.extend(layout.table.findings.iter().map(ToString::to_string));
+            warnings.extend(layout.refused.iter().map(ToString::to_string));
+            divided.table = Some(layout.table);
+        }
+        Err(why) => warnings.push(format!("what is on the disk is not shown: {why}")),
+    }
     if arguments.json {
-        output::json(&value(&disk, &layout.table, &looked, &warnings))?;
+        output::json(&value(&files, &divided, &warnings))?;
     } else {
-        output::data(text(&disk, &layout.table, &looked, &warnings).as_bytes())?;
+        output::data(text(&files, &divided, &warnings).as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,27 +77,42 @@ fn line(text: &mut String, indent: usize, name: &str, value: &str) {
     let _ = writeln!(text, "{:indent$}{name:<width$} {value}", "");
 }
 
-fn text(disk: &Disk, table: &Table, looked: &[Looked], warnings: &[String]) -> String {
+fn text(files: &[ImageFile], divided: &Divided, warnings: &[String]) -> String {
     let mut text = String::new();
-    for (name, value) in disk.facts() {
-        line(&mut text, 0, name, &value);
+    for (index, file) in files.iter().enumerate() {
+        let indent = if index == 0 { 0 } else { 2 };
+        if index == 0 {
+            line(&mut text, 0, "image", &file.name());
+        } else {
+            let _ = writeln!(text, "\n{}", file.title());
+        }
+        for (name, value) in file.facts(file.named_by().and_then(|it| files.get(it))) {
+            line(&mut text, indent, name, &value);
+        }
     }
-    let mut shown_table = table_name(table.kind).to_owned();
-    if let Some(uuid) = &table.uuid {
-        let _ = write!(shown_table, ", {}", shown(uuid.as_bytes()));
+    let mut told = String::new();
+    if let Some(table) = &divided.table {
+        let mut shown_table = table_name(table.kind).to_owned();
+        if let Some(uuid) = &table.uuid {
+            let _ = write!(shown_table, ", {}", shown(uuid.as_bytes()));
+        }
+        line(&mut told, 0, "partition table", &shown_table);
     }
-    line(&mut text, 0, "partition table", &shown_table);
     for warning in warnings {
-        line(&mut text, 0, "warning", &output::visible(warning));
+        line(&mut told, 0, "warning", &output::visible(warning));
     }
-    for it in looked {
+    if files.len() > 1 && !told.is_empty() {
         text.push('\n');
-        part_text(&mut text, table, it);
+    }
+    text.push_str(&told);
+    for it in &divided.parts {
+        text.push('\n');
+        part_text(&mut text, divided.table.as_ref(), it);
     }
     text
 }
 
-fn part_text(text: &mut String, table: &Table, looked: &Looked) {
+fn part_text(text: &mut String, table: Option<&Table>, looked: &Looked) {
     let volume = &looked.part.volume;
     let _ = writeln!(text, "{}", volume.place);
     let mut fact = |name: &str, value: &str| line(text, 2, name, value);
@@ -122,14 +149,27 @@ fn part_text(text: &mut String, table: &Table, looked: &Looked) {
     }
 }
 
-fn partition<'a>(table: &'a Table, place: &Place) -> Option<&'a Partition> {
+fn partition<'a>(table: Option<&'a Table>, place: &Place) -> Option<&'a Partition> {
     match place {
-        Place::Partition(number) => table.partition(*number),
+        Place::Partition(number) => table?.partition(*number),
         _ => None,
     }
 }
 
-fn value(disk: &Disk, table: &Table, looked: &[Looked], warnings: &[String]) -> Value {
+fn value(files: &[ImageFile], divided: &Divided, warnings: &[String]) -> Value {
+    let mut members = files.first().map(ImageFile::summary).unwrap_or_default();
+    let files = files.iter().map(ImageFile::value).collect();
+    members.push(("files".to_owned(), Value::Array(files)));
+    let table = divided.table.as_ref().map_or(Value::Null, table_value);
+    members.push(("partition_table".to_owned(), table));
+    let volumes = divided.parts.iter().map(part_value).collect();
+    members.push(("volumes".to_owned(), Value::Array(volumes)));
+    let warnings = warnings.iter().map(|it| it.as_str().into()).collect();
+    members.push(("warnings".to_owned(), Value::Array(warnings)));
+    Value::Object(members)
+}
+
+fn table_value(table: &Table) -> Value {
     let partitions = table.partitions.iter().map(|it| {
         output::object([
             ("number", output::number(it.number.into())),
@@ -149,21 +189,12 @@ fn value(disk: &Disk, table: &Table, looked: &[Looked], warnings: &[String]) -> 
             ("uuid", it.uuid.as_deref().into()),
         ])
     });
-    let mut members = disk.members();
-    members.push((
-        "partition_table".to_owned(),
-        output::object([
-            ("kind", table_name(table.kind).to_lowercase().into()),
-            ("uuid", table.uuid.as_deref().into()),
-            ("sector_bytes", output::number(table.sector_bytes.into())),
-            ("partitions", Value::Array(partitions.collect())),
-        ]),
-    ));
-    let volumes = looked.iter().map(part_value).collect();
-    members.push(("volumes".to_owned(), Value::Array(volumes)));
-    let warnings = warnings.iter().map(|it| it.as_str().into()).collect();
-    members.push(("warnings".to_owned(), Value::Array(warnings)));
-    Value::Object(members)
+    output::object([
+        ("kind", table_name(table.kind).to_lowercase().into()),
+        ("uuid", table.uuid.as_deref().into()),
+        ("sector_bytes", output::number(table.sector_bytes.into())),
+        ("partitions", Value::Array(partitions.collect())),
+    ])
 }
 
 fn part_value(looked: &Looked) -> Value {
