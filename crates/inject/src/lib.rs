@@ -16,6 +16,7 @@ mod accounts;
 mod authorized_keys;
 mod change;
 mod error;
+pub mod guest;
 mod item;
 pub mod network;
 pub mod nova;
