@@ -423,7 +423,24 @@ pub(super) fn read_groups(
             groups.push(group);
         }
     }
-    Ok(sound.then_some(groups))
+    Ok((sound && tables_are_apart(geometry, &groups, report)).then_some(groups))
+}
+
+/// Finds inode tables that lie over one another. Nothing is read then: a small image could have more inodes than there is time and memory for.
+fn tables_are_apart(geometry: &Geometry, groups: &[Group], report: &mut Report) -> bool {
+    let mut starts: Vec<_> = (0_u64..)
+        .zip(groups)
+        .map(|(number, group)| (group.inode_table, number))
+        .collect();
+    starts.sort_unstable();
+    let overlapping = starts
+        .windows(2)
+        .find(|pair| pair[1].0 - pair[0].0 < geometry.table_blocks());
+    if let Some(pair) = overlapping {
+        let rule = format!("its inode table lies over that of group {}", pair[0].1);
+        report.find("group", pair[1].1, rule);
+    }
+    overlapping.is_none()
 }
 
 fn parse_group(geometry: &Geometry, bytes: &[u8]) -> Group {

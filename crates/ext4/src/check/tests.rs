@@ -50,6 +50,36 @@ fn groups_of_no_blocks_are_not_counted() {
     }
 }
 
+/// 64 MiB with 33 million inodes, which all are the same 4,096.
+#[test]
+fn inode_tables_over_one_another_end_the_audit() {
+    let (groups, inodes) = (8192_u32, 4096_u32);
+    let mut image = superblock();
+    image.resize(64 << 20, 0);
+    let mut set = |at: usize, number: u32| {
+        image[at..at + 4].copy_from_slice(&number.to_le_bytes());
+    };
+    set(1024, groups * inodes);
+    set(1024 + 0x04, 1 << 16);
+    set(1024 + 0x20, 8);
+    set(1024 + 0x28, inodes);
+    // `flex_bg`, with which a group's table may stand anywhere.
+    set(1024 + 0x60, 0x200);
+    for group in 0..groups as usize {
+        for (field, block) in [(0, 50_000), (4, 50_001), (8, 60_000)] {
+            set(2048 + group * 32 + field, block);
+        }
+    }
+    for inode in 0..inodes as usize {
+        set(60_000 * 1024 + inode * 128, 0x81a4);
+        set(60_000 * 1024 + inode * 128 + 24, 1 << 16);
+    }
+    assert_eq!(
+        first_rule(image),
+        "its inode table lies over that of group 0"
+    );
+}
+
 #[test]
 fn an_access_control_list_in_an_inode_is_sound() {
     if tools::require("mke2fs").is_none() || tools::require("e2fsck").is_none() {
