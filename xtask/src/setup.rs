@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use christen_testkit::{cloud_init, python, tools};
@@ -10,7 +10,7 @@ use christen_testkit::{cloud_init, python, tools};
 use crate::command::{Failure, run, text};
 
 /// A tool and the Debian package that holds it.
-const TOOLS: [(&str, &str); 47] = [
+const TOOLS: [(&str, &str); 48] = [
     ("blkid", "util-linux"),
     ("bsdtar", "libarchive-tools"),
     ("btrfs", "btrfs-progs"),
@@ -28,6 +28,7 @@ const TOOLS: [(&str, &str); 47] = [
     ("isoinfo", "genisoimage"),
     ("losetup", "mount"),
     ("lvm", "lvm2"),
+    ("matchpathcon", "selinux-utils"),
     ("mcopy", "mtools"),
     ("mke2fs", "e2fsprogs"),
     ("mkfs.btrfs", "btrfs-progs"),
@@ -59,6 +60,9 @@ const TOOLS: [(&str, &str); 47] = [
     ("unshare", "util-linux"),
     ("xorriso", "xorriso"),
 ];
+
+/// What `selinux-policy-default` makes when it is installed.
+const SELINUX_POLICY: &str = "/etc/selinux/default/contexts/files/file_contexts";
 
 /// What the virtual environment holds: the references, and what cloud-init imports.
 const PYTHON_PACKAGES: [&str; 9] = [
@@ -106,6 +110,10 @@ fn packages() -> Result<(), Failure> {
     // The module without which Debian's python3 makes no virtual environment.
     if !python::environment().exists() && !python_has_venv() {
         missing.extend(["python3-venv"]);
+    }
+    // A policy is no tool, and the judge of labels needs one.
+    if !Path::new(SELINUX_POLICY).exists() {
+        missing.push("selinux-policy-default");
     }
     // libguestfs makes its appliance from the kernel of the machine, and a container has none.
     if !has_kernel() {

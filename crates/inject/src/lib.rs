@@ -21,6 +21,7 @@ mod item;
 pub mod network;
 pub mod nova;
 mod request;
+pub mod selinux;
 mod stage;
 pub mod verify;
 

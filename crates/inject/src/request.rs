@@ -6,7 +6,7 @@ use christen_instance::inputs::RandomSource;
 use christen_instance::{Instance, Settings};
 use christen_vfs::Timestamp;
 
-use crate::{Result, Stage, accounts, authorized_keys};
+use crate::{Result, Stage, accounts, authorized_keys, selinux};
 
 /// An identity for a guest, and what chance and the clock add to it.
 pub struct Request<'a> {
@@ -33,5 +33,7 @@ impl fmt::Debug for Request<'_> {
 /// The first item that cannot be done; the staged changes must then not be committed.
 pub fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<()> {
     accounts::inject(stage, request)?;
-    authorized_keys::inject(stage, request)
+    authorized_keys::inject(stage, request)?;
+    // Last: what was staged is what gets a label.
+    selinux::label(stage)
 }

@@ -69,6 +69,26 @@ impl Stage<'_> {
         Ok(names)
     }
 
+    /// Returns the value of an extended attribute; `None` if it, or the file, is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`].
+    pub fn attribute_of(
+        &mut self,
+        path: &GuestPath,
+        last: LastLink,
+        name: &[u8],
+    ) -> Result<Option<Vec<u8>>> {
+        match self.find(path, last)? {
+            Some(file) => self
+                .fs
+                .attribute(file, name)
+                .map_err(failed("read an attribute of", path)),
+            None => Ok(None),
+        }
+    }
+
     fn find(&mut self, path: &GuestPath, last: LastLink) -> Result<Option<FileId>> {
         match try_resolve(self.fs, path, last) {
             // What should be above it is something else: then it is not there.
