@@ -188,12 +188,12 @@ pub(crate) fn plant(fs: &mut dyn FileSystem, tree: &[(String, Value)]) {
 /// What a vector tells of a file, and what is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Told {
-    kind: &'static str,
-    permissions: u16,
-    uid: u32,
-    gid: u32,
-    content: Option<ContentHash>,
-    target: Option<Vec<u8>>,
+    pub(crate) kind: &'static str,
+    pub(crate) permissions: u16,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) content: Option<ContentHash>,
+    pub(crate) target: Option<Vec<u8>>,
 }
 
 /// The tree of a vector.
