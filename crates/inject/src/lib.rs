@@ -13,16 +13,20 @@
 //! nothing, and an injection that changes nothing proves that the identity is there.
 
 mod accounts;
+mod assignment;
 mod authorized_keys;
 mod change;
 mod error;
 pub mod guest;
+mod hostname;
 mod item;
+mod locale;
 pub mod network;
 pub mod nova;
 mod request;
 pub mod selinux;
 mod stage;
+mod timezone;
 pub mod verify;
 
 pub use change::{Change, Content, State};

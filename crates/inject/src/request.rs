@@ -6,7 +6,7 @@ use christen_instance::inputs::RandomSource;
 use christen_instance::{Instance, Settings};
 use christen_vfs::Timestamp;
 
-use crate::{Result, Stage, accounts, authorized_keys, selinux};
+use crate::{Result, Stage, selinux};
 
 /// An identity for a guest, and what chance and the clock add to it.
 pub struct Request<'a> {
@@ -32,8 +32,11 @@ impl fmt::Debug for Request<'_> {
 ///
 /// The first item that cannot be done; the staged changes must then not be committed.
 pub fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<()> {
-    accounts::inject(stage, request)?;
-    authorized_keys::inject(stage, request)?;
+    crate::accounts::inject(stage, request)?;
+    crate::authorized_keys::inject(stage, request)?;
+    crate::hostname::inject(stage, request)?;
+    crate::timezone::inject(stage, request)?;
+    crate::locale::inject(stage, request)?;
     // Last: what was staged is what gets a label.
     selinux::label(stage)
 }

@@ -1,7 +1,7 @@
 //! Home directories, with what `/etc/skel` has.
 
 use christen_instance::model::GuestUser;
-use christen_vfs::walk::{LastLink, resolve};
+use christen_vfs::walk::LastLink;
 use christen_vfs::{GuestPath, Kind};
 
 use super::database::{Database, Entry};
@@ -84,21 +84,11 @@ fn copy(
                 copy(stage, &source, &target, entry, depth - 1, left)?;
             }
             Kind::SymbolicLink => {
-                let link = link_target(stage, &source)?;
+                let link = stage.link_target(&source)?;
                 stage.symbolic_link(&target, &link)?;
             }
             _ => {}
         }
     }
     Ok(())
-}
-
-fn link_target(stage: &mut Stage<'_>, path: &GuestPath) -> Result<Vec<u8>> {
-    let failed = |source| crate::Error::File {
-        action: "read",
-        path: path.clone(),
-        source,
-    };
-    let file = resolve(stage.fs(), path, LastLink::Kept).map_err(failed)?;
-    stage.fs().read_link(file).map_err(failed)
 }

@@ -89,6 +89,18 @@ impl Stage<'_> {
         }
     }
 
+    /// Returns the target of a symbolic link.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] for what is no link, and where nothing is.
+    pub fn link_target(&mut self, path: &GuestPath) -> Result<Vec<u8>> {
+        let Some(file) = self.find(path, LastLink::Kept)? else {
+            return Err(failed("read", path)(FsError::NotFound));
+        };
+        self.fs.read_link(file).map_err(failed("read", path))
+    }
+
     fn find(&mut self, path: &GuestPath, last: LastLink) -> Result<Option<FileId>> {
         match try_resolve(self.fs, path, last) {
             // What should be above it is something else: then it is not there.
