@@ -6,7 +6,8 @@ use christen_vfs as vfs;
 
 use crate::directory::inline::{InlineDirectory, Insertion};
 use crate::directory::{
-    Directory, DirectoryBlocks, DirectoryContext, FileType, IndexFlag, Target, first_block,
+    Directory, DirectoryBlocks, DirectoryContext, FileType, IndexFlag, KnownNames, Target,
+    first_block,
 };
 use crate::error::{Error, Result};
 use crate::feature::Feature;
@@ -82,6 +83,10 @@ impl DirectoryBlocks for InodeBlocks<'_> {
         self.volume.create_block(run.block)?;
         self.inode.set_size(size);
         Ok(block)
+    }
+
+    fn known_names(&mut self) -> &mut KnownNames {
+        &mut self.volume.known_names
     }
 }
 
@@ -291,7 +296,10 @@ impl Volume {
         self.append_block(inode, &block)
     }
 
+    /// Gives a directory its first block.
     fn append_block(&mut self, inode: &mut Inode, bytes: &[u8]) -> Result<()> {
+        // The inode may have been another directory before, and this one comes with entries.
+        self.known_names.forget();
         let mut blocks = InodeBlocks {
             volume: self,
             inode,

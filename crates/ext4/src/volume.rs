@@ -8,6 +8,7 @@ use zerocopy::byteorder::little_endian::U32;
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use crate::cache::BlockCache;
+use crate::directory::KnownNames;
 use crate::error::{Error, Result};
 use crate::group_descriptor::GroupDescriptor;
 use crate::inode::Inode;
@@ -38,6 +39,8 @@ pub(crate) struct Volume {
     pub(crate) alloc: crate::alloc::Memory,
     /// What users, groups and projects have.
     pub(crate) quotas: Quotas,
+    /// Where names of the directory without an index that was used last may be.
+    pub(crate) known_names: KnownNames,
 }
 
 impl Volume {
@@ -74,6 +77,7 @@ impl Volume {
             abandoned: false,
             alloc: crate::alloc::Memory::default(),
             quotas: Quotas::default(),
+            known_names: KnownNames::default(),
         })
     }
 
@@ -286,6 +290,7 @@ impl Volume {
                 }
                 self.alloc.roll_back();
                 self.quotas.forget();
+                self.known_names.forget();
                 // Metadata is as before even then, but content may have been written over in part.
                 self.abandoned |= !error.leaves_all_as_it_was();
             }

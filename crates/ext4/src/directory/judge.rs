@@ -17,7 +17,7 @@ use christen_vfs::Error;
 use super::hash::{Function, Hasher};
 use super::inline::{self, InlineDirectory, Insertion};
 use super::memory::{MemoryBlocks, Random, open};
-use super::{DirectoryBlocks, DirectoryContext, FileType, IndexFlag};
+use super::{DirectoryBlocks, DirectoryContext, FileType, IndexFlag, KnownNames};
 
 /// How many files there are for entries to name.
 const FILES: u32 = 4;
@@ -177,6 +177,7 @@ impl Image {
             blocks,
             limit: usize::MAX,
             reads: 0,
+            known: KnownNames::default(),
         }
     }
 

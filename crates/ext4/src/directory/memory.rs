@@ -2,15 +2,16 @@
 
 use christen_vfs::Error;
 
-use super::{Directory, DirectoryBlocks, DirectoryContext, first_block};
+use super::{Directory, DirectoryBlocks, DirectoryContext, KnownNames, first_block};
 
 /// Blocks in memory, at most `limit` of them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct MemoryBlocks {
     pub(super) block_bytes: usize,
     pub(super) blocks: Vec<Vec<u8>>,
     pub(super) limit: usize,
     pub(super) reads: usize,
+    pub(super) known: KnownNames,
 }
 
 impl MemoryBlocks {
@@ -21,6 +22,17 @@ impl MemoryBlocks {
             blocks: vec![first_block(context, block_bytes, 2)],
             limit: usize::MAX,
             reads: 0,
+            known: KnownNames::default(),
+        }
+    }
+}
+
+impl Clone for MemoryBlocks {
+    fn clone(&self) -> Self {
+        Self {
+            blocks: self.blocks.clone(),
+            known: KnownNames::default(),
+            ..*self
         }
     }
 }
@@ -51,6 +63,10 @@ impl DirectoryBlocks for MemoryBlocks {
         }
         self.blocks.push(vec![0xcc; self.block_bytes]);
         Ok(self.blocks.len() as u32 - 1)
+    }
+
+    fn known_names(&mut self) -> &mut KnownNames {
+        &mut self.known
     }
 }
 

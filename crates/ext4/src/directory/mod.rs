@@ -9,6 +9,7 @@
 //! | `entry` | entries in a region of bytes: parsed, found, placed, removed |
 //! | `checksum` | the checksums of leaves and of index blocks |
 //! | `linear` | directories without an index |
+//! | `known` | what is remembered of the last of those |
 //! | `hash` | the hashes of names |
 //! | `index` | the blocks of an index |
 //! | `inline` | directories that stand in their inode |
@@ -23,6 +24,7 @@ mod index;
 pub(crate) mod inline;
 #[cfg(test)]
 mod judge;
+mod known;
 mod linear;
 #[cfg(test)]
 mod memory;
@@ -35,6 +37,7 @@ use christen_vfs::Error;
 
 use damage::Damage;
 use entry::Layout;
+pub(crate) use known::KnownNames;
 
 /// The most bytes that a name has: `EXT4_NAME_LEN`, Linux `fs/ext4/ext4.h`.
 pub(crate) const NAME_BYTES: usize = 255;
@@ -78,6 +81,10 @@ pub(crate) trait DirectoryBlocks {
     /// Makes the directory one block longer and returns the number of the new block, which is then written before anything else is
     /// done. On [`Error::NoSpace`] nothing has changed.
     fn append(&mut self) -> Result<u32, Error>;
+
+    /// Returns what is remembered of the directory without an index that was used last. Whoever keeps it forgets it when changes are taken
+    /// back, and when blocks with entries are written by any other way than a [`Directory`].
+    fn known_names(&mut self) -> &mut KnownNames;
 }
 
 /// What is to be known of a directory and its filesystem besides its blocks.
@@ -234,7 +241,7 @@ impl<'a, B: DirectoryBlocks> Directory<'a, B> {
             found.slot.offset(),
             found.previous,
         );
-        self.write_leaf(found.block, &mut found.bytes)?;
+        self.write_changed_leaf(found.block, &mut found.bytes, None)?;
         Ok(target)
     }
 
