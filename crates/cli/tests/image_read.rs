@@ -260,6 +260,104 @@ fn of_a_cloud_image_the_root_is_meant() {
 }
 
 #[test]
+fn what_a_partition_is_reserved_for_is_said() {
+    let (Some(tools), Some(sfdisk)) = (Tools::require(), tools::require("sfdisk")) else {
+        return;
+    };
+    let directory = TempDir::new();
+    let (small, root) = (directory.join("small"), directory.join("root"));
+    tools.filesystem(&small, 1, &["-t", "ext2"]);
+    tools.guest(&root, &["-t", "ext4"]);
+    let image = directory.join("disk.img");
+    // What sfdisk calls the types in its own list.
+    let known = |label: &str| {
+        let printed = tools::output(&sfdisk, ["-T", "--label", label]);
+        String::from_utf8(printed).expect("UTF-8").to_lowercase()
+    };
+    let types = [
+        (
+            "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
+            "efi system",
+            "ef",
+            "efi-system",
+        ),
+        (
+            "21686148-6449-6E6F-744E-656564454649",
+            "bios boot",
+            "",
+            "bios-boot",
+        ),
+        (
+            "9E1A2D38-C612-4316-AA26-8B49521E5A8B",
+            "powerpc prep boot",
+            "41",
+            "prep-boot",
+        ),
+        (
+            "BC13C2FF-59E6-4262-A352-B275FD6F7172",
+            "linux extended boot",
+            "ea",
+            "extended-boot",
+        ),
+        (
+            "E3C9E316-0B5C-4DB8-817D-F92DF00215AE",
+            "microsoft reserved",
+            "",
+            "microsoft-reserved",
+        ),
+        (
+            "DE94BBA4-06D1-4D40-A16A-BFD50179D6AC",
+            "windows recovery environment",
+            "27",
+            "windows-recovery",
+        ),
+        (
+            "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F",
+            "linux swap",
+            "82",
+            "swap",
+        ),
+    ];
+    let (gpt, dos) = (known("gpt"), known("dos"));
+    for (guid, name, byte, key) in types {
+        assert!(
+            gpt.contains(&format!("{}  {name}", guid.to_lowercase())),
+            "{name}"
+        );
+        assert!(
+            byte.is_empty() || dos.contains(&format!("\n{byte}  ")),
+            "{byte}"
+        );
+        for (label, partition_type) in [("gpt", guid), ("dos", byte)] {
+            if partition_type.is_empty() {
+                continue;
+            }
+            let parts = [(&*small, partition_type), (&*root, "L")];
+            typed_disk(&image, &sfdisk, &parts, label);
+            let json = succeed(&mut christen_in(&directory, "inspect disk.img --json")).json();
+            let volumes = items(member(&json, "volumes"));
+            assert_eq!(member(&volumes[0], "reserved").as_str(), Some(key));
+            assert_eq!(member(&volumes[1], "reserved").as_str(), None);
+            // It is left out where no volume is named.
+            let ended = succeed(&mut christen_in(&directory, "ls disk.img"));
+            assert_eq!(ended.text(), "etc\nlost+found\nsrv\n", "{name}");
+            assert!(
+                ended.stderr.starts_with(
+                    "note: partition 2 (ext4) of `disk.img` is meant: partition 1 is the "
+                ),
+                "{}",
+                ended.stderr
+            );
+        }
+    }
+    typed_disk(&image, &sfdisk, &[(&small, "U"), (&root, "L")], "gpt");
+    let shown = succeed(&mut christen_in(&directory, "inspect disk.img"));
+    let line = "\n  reserved           EFI system partition: the firmware starts the boot loader from it\n";
+    assert!(shown.text().contains(line), "{}", shown.text());
+    assert_eq!(shown.text().matches("  reserved  ").count(), 1);
+}
+
+#[test]
 fn what_only_libguestfs_reads_is_said_with_the_way() {
     let (Some(mkfs), Some(_)) = (tools::require("mkfs.xfs"), Tools::require()) else {
         return;

@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use christen_block::lvm;
-use christen_block::partition::{self, Partition, PartitionType, Role, Table, TableKind};
+use christen_block::partition::{self, Role, Table, TableKind};
 use christen_block::probe::{self, VolumeKind};
 use christen_block::{BlockDevice, Error, Result};
 
 use super::filesystems::{is_foreign, is_usable};
+use super::reserved::Reserved;
 use super::volumes::{Place, Volume};
 
 /// A part of a disk.
@@ -76,7 +77,7 @@ pub(crate) fn read(disk: &Arc<dyn BlockDevice>) -> Result<Layout> {
         let section = partition.section(Arc::clone(disk));
         if let (Role::Primary | Role::Logical, Ok(section)) = (partition.role, section) {
             let mut found = part(Place::Partition(partition.number), Arc::new(section))?;
-            found.volume.reserved = reserved(partition);
+            found.volume.reserved = Reserved::of(partition);
             parts.push(found);
         }
     }
@@ -134,26 +135,6 @@ impl Layout {
             }
         }
         Ok(())
-    }
-}
-
-/// What a table says a partition is for, if that is not the guest's files.
-///
-/// The GUIDs are those of the UEFI specification 2.10, table 5.7, of the GRUB manual ("BIOS installation"), and of the Discoverable
-/// Partitions Specification; the bytes are those of UEFI 2.10, section 5.2.2, and of Linux.
-fn reserved(partition: &Partition) -> Option<&'static str> {
-    const EFI: &str = "EFI system partition";
-    const SWAP: &str = "swap partition";
-    match partition.partition_type {
-        PartitionType::Byte(0xef) => Some(EFI),
-        PartitionType::Byte(0x82) => Some(SWAP),
-        PartitionType::Byte(_) => None,
-        PartitionType::Guid(guid) => match guid.to_string().as_str() {
-            "c12a7328-f81f-11d2-ba4b-00a0c93ec93b" => Some(EFI),
-            "21686148-6449-6e6f-744e-656564454649" => Some("BIOS boot partition"),
-            "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f" => Some(SWAP),
-            _ => None,
-        },
     }
 }
 

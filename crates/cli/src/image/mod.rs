@@ -14,6 +14,7 @@ pub(crate) mod operation;
 pub(crate) mod owner;
 pub(crate) mod qcow2;
 pub(crate) mod record;
+pub(crate) mod reserved;
 pub(crate) mod scratch;
 pub(crate) mod script;
 pub(crate) mod show;

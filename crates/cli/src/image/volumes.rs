@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::args::image::VolumeArguments;
 use crate::failure::Failure;
+use crate::image::reserved::Reserved;
 use crate::image::show::size_text;
 use crate::image::text::shown;
 
@@ -86,8 +87,8 @@ pub(crate) struct Volume {
     pub(crate) content: Option<String>,
     pub(crate) label: Option<Vec<u8>>,
     pub(crate) uuid: Option<String>,
-    /// What the partition table says it is for, if that is the machine's start or its memory and not the guest's files.
-    pub(crate) reserved: Option<&'static str>,
+    /// What the partition table reserves it for, if that is not the guest's files.
+    pub(crate) reserved: Option<Reserved>,
     /// Whether christen has a reader for it.
     pub(crate) usable: bool,
     /// Whether it is a filesystem that only libguestfs reads.
@@ -112,7 +113,7 @@ impl Volume {
             size_text(self.size_bytes)
         );
         if let Some(reserved) = self.reserved {
-            line.push_str(&format!(", {reserved}"));
+            line.push_str(&format!(", {}", reserved.name()));
         }
         if let Some(label) = self.label.as_ref().filter(|label| !label.is_empty()) {
             line.push_str(&format!(", label `{}`", shown(label)));
@@ -222,7 +223,7 @@ fn by_what_is_there<'a>(
     if let [volume] = free[..] {
         let left_out: Vec<_> = usable
             .iter()
-            .filter_map(|it| Some(format!("{} is the {}", it.place, it.reserved?)))
+            .filter_map(|it| Some(format!("{} is the {}", it.place, it.reserved?.name())))
             .collect();
         return Some(Choice {
             volume,
@@ -371,7 +372,7 @@ mod tests {
         let mut disk: Vec<_> = (1..=3)
             .map(|number| volume(Place::Partition(number), "", "", true))
             .collect();
-        disk[0].reserved = Some("EFI system partition");
+        disk[0].reserved = Some(Reserved::EfiSystem);
         let chosen = |volumes: &[Volume], marked: &[u32]| {
             let mut look = |volume: &Volume| {
                 let is_marked = |it: &u32| volume.place == Place::Partition(*it);

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use christen_block::partition::{Partition, Role, Table, TableKind};
+use christen_block::probe::{self, VolumeKind};
 use christen_instance::Value;
 
 use crate::args::image::InspectArguments;
@@ -12,6 +13,7 @@ use crate::image::files::ImageFile;
 use crate::image::filesystems;
 use crate::image::layout::{self, Part};
 use crate::image::open::{self, Inspected};
+use crate::image::reserved::Reserved;
 use crate::image::show;
 use crate::image::summary::Summary;
 use crate::image::text::shown;
@@ -131,7 +133,17 @@ fn part_text(text: &mut String, table: Option<&Table>, looked: &Looked) {
             show::size_text(volume.size_bytes)
         ),
     );
+    if let Some(it) = volume.reserved {
+        fact("reserved", &format!("{}: {}", it.name(), it.purpose()));
+    }
     fact("content", volume.content.as_deref().unwrap_or("unknown"));
+    let is_member = |it: &probe::Volume| it.kind == VolumeKind::Lvm2Member;
+    if looked.part.signatures.iter().any(is_member) {
+        fact(
+            "use",
+            "a physical volume of LVM2, which logical volumes lie on",
+        );
+    }
     if let Some(label) = volume.label.as_ref().filter(|label| !label.is_empty()) {
         fact("label", &shown(label));
     }
@@ -212,6 +224,8 @@ fn part_value(looked: &Looked) -> Value {
     }
     members.push(("option".to_owned(), volume.place.option().as_deref().into()));
     members.push(("size_bytes".to_owned(), output::number(volume.size_bytes)));
+    let reserved = volume.reserved.map(Reserved::key);
+    members.push(("reserved".to_owned(), reserved.into()));
     let signatures = looked.part.signatures.iter().map(|it| {
         output::object([
             ("format", it.kind.name().into()),
