@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use christen_vfs::walk::{LastLink, try_resolve};
+use christen_vfs::walk::{LastLink, resolve_place, try_resolve};
 use christen_vfs::{Attributes, Error as FsError, FileId, FileSystem, GuestPath, Kind};
 
 use super::Unread;
@@ -36,9 +36,9 @@ impl<'fs> Files<'fs> {
         }
     }
 
-    /// Returns what could not be read.
-    pub(crate) fn into_unread(self) -> Vec<Unread> {
-        self.unread
+    /// Returns what could not be read, and forgets it.
+    pub(crate) fn take_unread(&mut self) -> Vec<Unread> {
+        std::mem::take(&mut self.unread)
     }
 
     /// Returns the content of a regular file, links followed.
@@ -52,7 +52,7 @@ impl<'fs> Files<'fs> {
     }
 
     fn read_at_most(&mut self, path: &str, most: u64, is_whole: bool) -> Option<Vec<u8>> {
-        let path = self.path(path)?;
+        let path = Self::path(path)?;
         let file = self.find(&path, LastLink::Followed)?;
         match self.content(file, most, is_whole) {
             Ok(content) => Some(content),
@@ -64,7 +64,7 @@ impl<'fs> Files<'fs> {
     }
 
     fn content(&mut self, file: FileId, most: u64, is_whole: bool) -> Result<Vec<u8>, String> {
-        let attributes = self.fs.attributes(file).map_err(chain)?;
+        let attributes = self.fs.attributes(file).map_err(|error| chain(&error))?;
         if attributes.kind != Kind::File {
             return Err(FsError::NotFile.to_string());
         }
@@ -85,7 +85,7 @@ impl<'fs> Files<'fs> {
             match self
                 .fs
                 .read_at(file, &mut content[filled..], filled as u64)
-                .map_err(chain)?
+                .map_err(|error| chain(&error))?
             {
                 0 => break,
                 count => filled += count,
@@ -97,14 +97,14 @@ impl<'fs> Files<'fs> {
 
     /// Whether something is there, links followed.
     pub(crate) fn has(&mut self, path: &str) -> bool {
-        self.path(path)
+        Self::path(path)
             .and_then(|path| self.find(&path, LastLink::Followed))
             .is_some()
     }
 
     /// Whether something has the name, be it a link that leads nowhere.
     pub(crate) fn has_name(&mut self, path: &str) -> bool {
-        self.path(path)
+        Self::path(path)
             .and_then(|path| self.find(&path, LastLink::Kept))
             .is_some()
     }
@@ -116,12 +116,12 @@ impl<'fs> Files<'fs> {
 
     /// Returns what is known of a file, links followed.
     pub(crate) fn attributes(&mut self, path: &str) -> Option<Attributes> {
-        let path = self.path(path)?;
+        let path = Self::path(path)?;
         let file = self.find(&path, LastLink::Followed)?;
         match self.fs.attributes(file) {
             Ok(attributes) => Some(attributes),
             Err(error) => {
-                self.note(&path, chain(error));
+                self.note(&path, chain(&error));
                 None
             }
         }
@@ -141,7 +141,7 @@ impl<'fs> Files<'fs> {
 
     /// Returns where a symbolic link leads; `None` for what is none.
     pub(crate) fn target(&mut self, path: &str) -> Option<Vec<u8>> {
-        let path = self.path(path)?;
+        let path = Self::path(path)?;
         let file = self.find(&path, LastLink::Kept)?;
         if self.fs.attributes(file).ok()?.kind != Kind::SymbolicLink {
             return None;
@@ -149,7 +149,7 @@ impl<'fs> Files<'fs> {
         match self.fs.read_link(file) {
             Ok(target) => Some(target),
             Err(error) => {
-                self.note(&path, chain(error));
+                self.note(&path, chain(&error));
                 None
             }
         }
@@ -157,7 +157,7 @@ impl<'fs> Files<'fs> {
 
     /// Returns the names in a directory, sorted, those that are UTF-8 and fit to be asked for; none if it is not there.
     pub(crate) fn names(&mut self, path: &str) -> Vec<String> {
-        let Some(path) = self.path(path) else {
+        let Some(path) = Self::path(path) else {
             return Vec::new();
         };
         let Some(directory) = self.find(&path, LastLink::Followed) else {
@@ -181,13 +181,32 @@ impl<'fs> Files<'fs> {
                 format!("it has more than {ENTRIES} entries, and no more are looked at"),
             ),
             Ok(()) => {}
-            Err(error) => self.note(&path, chain(error)),
+            Err(error) => self.note(&path, chain(&error)),
         }
         names.sort_unstable();
         names
     }
 
-    fn path(&mut self, path: &str) -> Option<GuestPath> {
+    /// Whether something has an extended attribute; what has the name itself, be it a link.
+    pub(crate) fn has_attribute(&mut self, path: &str, name: &str) -> bool {
+        Self::path(path)
+            .and_then(|path| self.find(&path, LastLink::Kept))
+            .is_some_and(|file| {
+                let value = self.fs.attribute(file, name.as_bytes());
+                value.is_ok_and(|value| value.is_some())
+            })
+    }
+
+    /// Returns the path of what is there, all links followed.
+    pub(crate) fn real(&mut self, path: &str) -> Option<GuestPath> {
+        let path = Self::path(path)?;
+        let place = resolve_place(self.fs, &path, LastLink::Followed).ok()?;
+        place.file?;
+        let root = GuestPath::root();
+        Some(place.names.iter().fold(root, |path, name| path.join(name)))
+    }
+
+    fn path(path: &str) -> Option<GuestPath> {
         // What comes from the guest may be too long for a path: then nothing is there.
         GuestPath::new(path).ok()
     }
@@ -197,7 +216,7 @@ impl<'fs> Files<'fs> {
             Ok(found) => found,
             Err(FsError::NotDirectory) => None,
             Err(error) => {
-                self.note(path, chain(error));
+                self.note(path, chain(&error));
                 None
             }
         }
@@ -214,9 +233,9 @@ impl<'fs> Files<'fs> {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: FsError) -> String {
+pub(super) fn chain(error: &FsError) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
+    let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         text.push_str(": ");
         text.push_str(&cause.to_string());

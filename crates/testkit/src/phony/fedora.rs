@@ -87,6 +87,7 @@ pub fn fedora_41() -> PhonyTree {
              /root(/.*)?\tsystem_u:object_r:admin_home_t:s0\n/root/\\.ssh(/.*)?\tsystem_u:object_r:ssh_home_t:s0\n\
              /etc/NetworkManager/system-connections(/.*)?\tsystem_u:object_r:NetworkManager_etc_rw_t:s0\n",
         )
+        .attribute("/etc", "security.selinux", b"system_u:object_r:etc_t:s0\0")
         .directories(&["/boot/loader/entries", "/boot/efi"])
         .file("/boot/vmlinuz-6.11.4-301.fc41.x86_64", "kernel")
         .file("/boot/grub2/grub.cfg", "load_env\n")

@@ -99,6 +99,7 @@ pub fn opensuse_tumbleweed() -> PhonyTree {
             "/etc/selinux/targeted/contexts/files/file_contexts",
             "/.*\tsystem_u:object_r:default_t:s0\n/etc(/.*)?\tsystem_u:object_r:etc_t:s0\n/etc/shadow.*\t--\tsystem_u:object_r:shadow_t:s0\n",
         )
+        .attribute("/etc", "security.selinux", b"system_u:object_r:etc_t:s0\0")
         .file("/boot/vmlinuz-6.13.4-1-default", "kernel")
         .file("/usr/lib/python3.11/site-packages/cloud_init-25.1.dist-info/METADATA", "Metadata-Version: 2.1\nName: cloud-init\nVersion: 25.1\n")
         .file("/usr/lib/sysimage/rpm/Packages.db", "ndb")
