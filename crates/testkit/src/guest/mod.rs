@@ -10,6 +10,7 @@ mod cpio;
 mod ext;
 mod inspect;
 mod lvm;
+pub mod plain;
 mod qemu;
 pub(crate) mod recipe;
 mod root;
