@@ -6,6 +6,7 @@
 mod database;
 mod home;
 mod login_defs;
+mod owner;
 mod passwords;
 mod scheme;
 mod sub_ids;
@@ -16,6 +17,7 @@ mod tests;
 mod users;
 
 pub(crate) use database::{Entry, find};
+pub(crate) use owner::{group_id, owner};
 
 use christen_instance::model::Password;
 

@@ -15,12 +15,16 @@
 mod accounts;
 mod assignment;
 mod authorized_keys;
+mod certificates;
 mod change;
 mod error;
+mod files;
 pub mod guest;
+mod host_keys;
 mod hostname;
 mod item;
 mod locale;
+mod metadata;
 pub mod network;
 pub mod nova;
 mod request;

@@ -37,6 +37,10 @@ pub fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<()> {
     crate::hostname::inject(stage, request)?;
     crate::timezone::inject(stage, request)?;
     crate::locale::inject(stage, request)?;
+    crate::certificates::inject(stage, request)?;
+    crate::host_keys::inject(stage, request)?;
+    crate::metadata::inject(stage, request)?;
+    crate::files::inject(stage, request)?;
     // Last: what was staged is what gets a label.
     selinux::label(stage)
 }

@@ -50,12 +50,12 @@ impl Entry {
 /// Finds an account of the guest.
 pub(crate) fn find(stage: &mut Stage<'_>, name: &str) -> Result<Option<Entry>> {
     match Table::load(stage, "/etc/passwd", 7, Secrecy::Public)? {
-        Some(passwd) => entry(&passwd, name),
+        Some(passwd) => entry_of(&passwd, name),
         None => Ok(None),
     }
 }
 
-fn entry(passwd: &Table, name: &str) -> Result<Option<Entry>> {
+pub(super) fn entry_of(passwd: &Table, name: &str) -> Result<Option<Entry>> {
     let Some(fields) = passwd.entry(name.as_bytes())? else {
         return Ok(None);
     };
@@ -73,7 +73,7 @@ fn entry(passwd: &Table, name: &str) -> Result<Option<Entry>> {
     }))
 }
 
-fn gid(group: &Table, name: &str) -> Result<Option<u32>> {
+pub(super) fn gid(group: &Table, name: &str) -> Result<Option<u32>> {
     let Some(fields) = group.entry(name.as_bytes())? else {
         return Ok(None);
     };
@@ -115,7 +115,7 @@ impl Database {
     }
 
     pub(super) fn account(&self, name: &str) -> Result<Option<Entry>> {
-        entry(&self.passwd, name)
+        entry_of(&self.passwd, name)
     }
 
     /// Whose user ID this is.
