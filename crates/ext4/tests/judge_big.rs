@@ -2,6 +2,9 @@
 
 mod judges;
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use christen_testkit::ext::{self, Recipe};
 use christen_testkit::kernel::{self, Mount};
 use christen_testkit::{TempDir, tools};
@@ -88,6 +91,84 @@ fn an_index_has_three_levels_with_large_dir_alone() {
         fs.finish().expect("finishes");
         ext::assert_clean(&image, "with every other name removed");
     }
+}
+
+/// Three names of 250 bytes stand in a block of 1 KiB, and two levels of nodes have room for 123 x 126 blocks at most.
+#[test]
+fn an_index_of_three_levels_by_the_kernel_is_read_and_changed() {
+    const CHANGED: usize = 500;
+    if !judges::require() || !kernel::require() {
+        return;
+    }
+    let count = if judges::is_full() { 60_000 } else { 26_000 };
+    let long = |number: usize| format!("{number:06} {}", "n".repeat(243));
+    let directory = TempDir::new();
+    let image = directory.join("image");
+    let recipe = Recipe::named("ext4-large_dir");
+    recipe.make(&image, 1024, 128);
+    let mount = Mount::writable(&image);
+    let top = mount.path().join("large");
+    let file = mount.path().join("file");
+    std::fs::create_dir(&top).expect("the kernel makes a directory");
+    std::fs::write(&file, "content").expect("the kernel makes a file");
+    for number in 0..count {
+        std::fs::hard_link(&file, top.join(long(number))).expect("the kernel makes a name");
+    }
+    mount.unmount();
+    ext::assert_clean(&image, "the kernel's own image");
+    let levels = || {
+        let debugfs = tools::find("debugfs").expect("debugfs comes with mke2fs");
+        let image = image.display().to_string();
+        let said = tools::output(&debugfs, ["-R", "htree_dump /large", &image]);
+        String::from_utf8_lossy(&said[..said.len().min(1000)]).into_owned()
+    };
+    assert!(levels().contains("Indirect levels: 2"), "{}", levels());
+
+    let mut expected: BTreeSet<_> = (0..count).map(long).collect();
+    let mut fs = judges::open(&image, "made by the kernel");
+    let root = fs.root();
+    let top = fs.lookup(root, b"large").expect("looks up");
+    let top = top.expect("the directory is there");
+    let file = fs.lookup(root, b"file").expect("looks up");
+    let file = file.expect("the file is there");
+    for name in &expected {
+        let found = fs.lookup(top, name.as_bytes()).expect("looks up");
+        assert_eq!(found, Some(file), "{name}");
+    }
+    // Names spread over the whole index; as many go as come, so that the file's links stay below Linux's 65,000.
+    for step in 0..CHANGED {
+        let old = long(step * (count / CHANGED));
+        let new = long(count + step);
+        fs.link(file, top, new.as_bytes()).expect("adds a name");
+        fs.remove(top, old.as_bytes()).expect("removes a name");
+        expected.remove(&old);
+        expected.insert(new);
+    }
+    let mut listed = BTreeSet::new();
+    fs.list(top, &mut |entry| {
+        let name = String::from_utf8(entry.name).expect("ASCII");
+        assert!(listed.insert(name), "an entry is listed twice");
+        ControlFlow::Continue(())
+    })
+    .expect("lists");
+    assert!(listed == expected, "other names are listed");
+    fs.finish().expect("finishes");
+    drop(fs);
+    ext::assert_clean(&image, "changed");
+    assert!(levels().contains("Indirect levels: 2"), "{}", levels());
+
+    let mount = Mount::read_only(&image);
+    let top = mount.path().join("large");
+    let seen: BTreeSet<_> = std::fs::read_dir(&top)
+        .expect("the kernel lists")
+        .map(|entry| entry.expect("the kernel lists").file_name())
+        .map(|name| name.into_string().expect("ASCII"))
+        .collect();
+    assert!(seen == expected, "the kernel lists other names");
+    for name in &expected {
+        assert!(top.join(name).symlink_metadata().is_ok(), "{name}");
+    }
+    mount.unmount();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod judges;
 
 use std::path::Path;
+use std::process::Command;
 
 use christen_testkit::ext::{self, Mounts, Recipe};
 use christen_testkit::kernel::{self, HostDirectory, Mount};
@@ -115,6 +116,48 @@ fn many_small_files_in_few_directories_follow_the_model() {
         let recipe = Recipe::named(name);
         recipe.make(&image, block_bytes, 64);
         run(&image, recipe, name, first_seed() + 7, steps, &profile);
+    }
+}
+
+/// `mke2fs -d` gives no directory an index, and without `dir_index` none ever gets one.
+#[test]
+fn directories_without_an_index_follow_the_model() {
+    if !judges::require() || tools::require("tune2fs").is_none() {
+        return;
+    }
+    let directory = TempDir::new();
+    let (image, tree) = (directory.join("image"), directory.join("tree"));
+    for top in ["one", "two"] {
+        std::fs::create_dir_all(tree.join(top)).expect("makes a directory");
+        for number in 0..250 {
+            let name = format!("{number} {}", "n".repeat(number * 7 % 90));
+            std::fs::write(tree.join(top).join(name), "content").expect("makes a file");
+        }
+    }
+    let profile = Profile {
+        content_bytes: 3000,
+        attribute_bytes: 60,
+        files: 900,
+        names: 2000,
+        owners: true,
+        links: true,
+    };
+    let steps = if judges::is_full() { 6000 } else { 900 };
+    let recipes = [
+        ("ext4-1.47", 1024, true),
+        ("ext2", 1024, false),
+        ("ext4-inline_data", 2048, false),
+    ];
+    for (index, (name, block_bytes, may_have_index)) in recipes.into_iter().enumerate() {
+        let recipe = Recipe::named(name);
+        let more = ["-d", tree.to_str().expect("UTF-8"), "-N", "4096"];
+        recipe.make_with(&image, block_bytes, 64 << 20, &more);
+        if !may_have_index {
+            let tune2fs = tools::find("tune2fs").expect("it has just been there");
+            tools::run(Command::new(tune2fs).args(["-O", "^dir_index"]).arg(&image));
+        }
+        let seed = first_seed() + 900 + index as u64;
+        run(&image, recipe, name, seed, steps, &profile);
     }
 }
 
