@@ -83,9 +83,9 @@ pub enum Error {
     },
 
     /// The space for a change is not there. The image is as it was.
-    #[error("{needed} bytes are needed in `{place}`{}", available_text(*.available))]
+    #[error("{needed} bytes are needed in {place}{}", available_text(*.available))]
     NoSpace {
-        /// The directory or file, as far as it is known by a name.
+        /// Where, as a message says it: a directory or file in backticks where it is known by a name, else `the image` or the like.
         place: String,
         /// How many bytes are needed.
         needed: u64,

@@ -101,3 +101,62 @@ fn an_edit_of_a_block_device_is_completed_from_its_redo_directory() {
     }
     assert!(cut > 0 && done > cut, "{cut} cut, {done} done");
 }
+
+#[test]
+fn a_qcow2_image_on_a_block_device_is_not_made_longer() {
+    let (Some(tools), Some(qemu_img), Some(_)) = (
+        Tools::require(),
+        tools::require("qemu-img"),
+        tools::require("losetup"),
+    ) else {
+        return;
+    };
+    let directory = TempDir::in_memory();
+    let raw = directory.join("a.img");
+    tools.guest(&raw, &["-t", "ext4"]);
+    put(&directory, "payload", vec![7; 3 << 20]);
+    let qemu_img = |arguments: &[&str]| {
+        let mut command = Command::new(&qemu_img);
+        tools::run(command.current_dir(&*directory).args(arguments))
+    };
+    qemu_img(&["convert", "-f", "raw", "-O", "qcow2", "a.img", "a.qcow2"]);
+    let image = directory.join("a.qcow2");
+    // A device has whole sectors.
+    let length = std::fs::metadata(&image).expect("it is there").len();
+    let file = std::fs::File::options().write(true).open(&image);
+    file.and_then(|file| file.set_len(length.next_multiple_of(1 << 20)))
+        .expect("it is ours");
+    let before = hash(&image);
+    let device = Loop::new(&image);
+    let name = device.0.display();
+    let redo = TempDir::in_memory();
+    let change = format!("put {name} payload /srv/payload --format qcow2");
+    let ended = fail_somehow(
+        &mut christen_in(
+            &directory,
+            &format!("{change} --redo-dir {}", redo.display()),
+        ),
+        1,
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("\n  making an image longer that is on a block device is not supported\n"),
+        "{}",
+        ended.stderr
+    );
+    assert!(names(&redo).is_empty());
+    // A new file can be as long as it has to be.
+    succeed(&mut christen_in(
+        &directory,
+        &format!("{change} --output new.qcow2"),
+    ));
+    drop(device);
+    assert_eq!(hash(&image), before);
+    qemu_img(&["check", "-q", "new.qcow2"]);
+    qemu_img(&["convert", "-O", "raw", "new.qcow2", "new.img"]);
+    let changed = directory.join("new.img");
+    tools.check(&changed);
+    let stat = tools.stat(&changed, "/srv/payload");
+    assert!(stat.contains("Size: 3145728"), "{stat}");
+}

@@ -69,7 +69,7 @@ impl Output {
             .map_err(Error::io("ask for the free space"))?;
         if available.is_some_and(|available| available < bytes) {
             return Err(Error::NoSpace {
-                place: self.path.display().to_string(),
+                place: format!("`{}`", self.path.display()),
                 needed: bytes,
                 available,
             });
@@ -87,7 +87,7 @@ impl Output {
         overlay: Overlay,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Committed> {
-        let place = self.path.display().to_string();
+        let place = format!("`{}`", self.path.display());
         overlay.seal();
         let mut committed = Committed::default();
         for member in &overlay.files {
@@ -124,14 +124,14 @@ impl Output {
             committed.redo_bytes = crate::Storage::length(&**staged);
             self.file
                 .set_length(committed.redo_bytes)
-                .map_err(Error::io(format!("set the length of `{place}`")))?;
+                .map_err(Error::io(format!("set the length of {place}")))?;
             let (bytes, ranges) = staged.written();
             committed.bytes += bytes;
             committed.ranges += ranges;
         }
         self.file
             .sync()
-            .map_err(Error::io(format!("sync `{place}`")))?;
+            .map_err(Error::io(format!("sync {place}")))?;
         let name = self.path.file_name().ok_or_else(|| Error::NotAFile {
             path: self.path.clone(),
         })?;
@@ -139,11 +139,11 @@ impl Output {
             io::ErrorKind::AlreadyExists => Error::Exists {
                 path: self.path.clone(),
             },
-            _ => Error::io(format!("link `{place}`"))(error),
+            _ => Error::io(format!("link {place}"))(error),
         })?;
         self.directory
             .sync()
-            .map_err(Error::io(format!("sync the directory of `{place}`")))?;
+            .map_err(Error::io(format!("sync the directory of {place}")))?;
         committed.syncs = 2;
         Ok(committed)
     }

@@ -63,6 +63,11 @@ impl Spool {
         Ok(file)
     }
 
+    /// The directory in the words of a message.
+    fn directory(&self) -> String {
+        format!("`{}`", self.place.directory_name())
+    }
+
     /// Returns the file, made if it is not there yet, and the offset at which nothing is written yet.
     pub(crate) fn file(&self) -> Result<(Arc<dyn NewFile>, u64)> {
         let mut state = self.lock();
@@ -75,7 +80,7 @@ impl Spool {
         let file = self.file_of(&mut state)?;
         let end = state.end.saturating_add(bytes);
         if end > state.reserved {
-            reserve(&*file, state.end, bytes, &self.place.directory_name())?;
+            reserve(&*file, state.end, bytes, &self.directory())?;
             state.reserved = end;
         }
         Ok(())
@@ -89,7 +94,7 @@ impl Spool {
         let end = offset + data.len() as u64;
         if end > state.reserved {
             let bytes = (data.len() as u64).max(AHEAD);
-            let place = self.place.directory_name();
+            let place = self.directory();
             // Close to a full disk there may be room for the data and not for what lies ahead.
             if reserve(&*file, offset, bytes, &place).is_ok() {
                 state.reserved = offset + bytes;
@@ -111,7 +116,7 @@ impl Spool {
     }
 }
 
-/// Reserves space in a file, with an error that says what was missing.
+/// Reserves space in a file, with an error that says what was missing. `place` is in the words of a message, a name in backticks.
 pub(crate) fn reserve(
     file: &(impl HostFile + ?Sized),
     offset: u64,
@@ -120,7 +125,7 @@ pub(crate) fn reserve(
 ) -> Result<()> {
     let available = file
         .available()
-        .map_err(Error::io(format!("ask for the free space of `{place}`")))?;
+        .map_err(Error::io(format!("ask for the free space of {place}")))?;
     let full = || Error::NoSpace {
         place: place.to_owned(),
         needed: bytes,
@@ -133,7 +138,7 @@ pub(crate) fn reserve(
         if is_full(&error) {
             full()
         } else {
-            Error::io(format!("reserve {bytes} bytes in `{place}`"))(error)
+            Error::io(format!("reserve {bytes} bytes in {place}"))(error)
         }
     })
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::extent::ExtentMap;
 use super::page::{PAGE, Page, PageMap, covered, touched};
 use super::spool::{Spool, write_failed};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unsupported};
 use crate::host::{HostFile, Kind, NewFile, read_padded};
 use crate::storage::Storage;
 
@@ -249,13 +249,21 @@ impl StagedFile {
         self.lock().extents.totals()
     }
 
+    /// Tells whether the length of what is written to is what it is. A new file that is made of a block device is not a device itself.
+    fn is_fixed(&self) -> bool {
+        self.base.identity().kind == Kind::BlockDevice && !matches!(self.beyond, Beyond::InPlace(_))
+    }
+
     fn check_writable(&self, state: &State, end: u64) -> Result<()> {
         if matches!(self.beyond, Beyond::ReadOnly) || state.sealed {
             return Err(Error::ReadOnly);
         }
-        let fixed = self.base.identity().kind == Kind::BlockDevice && end > self.base_length;
+        if self.is_fixed() && end > self.base_length {
+            let what = "making an image longer that is on a block device is";
+            return Err(Unsupported::new(what).into());
+        }
         // The kernel's offsets are signed.
-        if fixed || end > i64::MAX as u64 {
+        if end > i64::MAX as u64 {
             return Err(Error::OutOfRange {
                 offset: end,
                 length: 0,
@@ -366,7 +374,7 @@ impl Storage for StagedFile {
         self.check_writable(&state, length)?;
         match length.cmp(&state.length) {
             std::cmp::Ordering::Equal => Ok(()),
-            _ if self.base.identity().kind == Kind::BlockDevice => Err(Error::OutOfRange {
+            _ if self.is_fixed() => Err(Error::OutOfRange {
                 offset: length,
                 length: 0,
                 device_bytes: state.length,

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn only_a_commit_that_had_begun_ends_with_3() {
         let full = || Error::NoSpace {
-            place: "/images".to_owned(),
+            place: "`/images`".to_owned(),
             needed: 10,
             available: Some(5),
         };
@@ -137,6 +137,16 @@ mod tests {
              10 bytes are needed in `/images`, and there are 5\n"
         );
         assert_eq!(failure.exit_code(), ExitCode::from(1));
+        let image = Error::NoSpace {
+            place: "the image".to_owned(),
+            needed: 10,
+            available: None,
+        };
+        let told = cannot_commit(Path::new("a.img"), &image).render();
+        assert!(
+            told.ends_with("\n  10 bytes are needed in the image\n"),
+            "{told}"
+        );
         let begun = Error::Interrupted {
             redo: PathBuf::from("/images/.a.img.redo"),
             source: Box::new(full()),
