@@ -65,6 +65,10 @@ pub(crate) enum Command {
     /// Read and change extended attributes of files of a disk image
     #[command(subcommand)]
     Xattr(image::XattrCommand),
+    /// Put an instance's identity into the guest of a disk image, all of it or nothing
+    Inject(image::InjectArguments),
+    /// Show what `inject` would change in a disk image, as a diff; nothing is written
+    Plan(image::PlanArguments),
     /// Do a script of changes to a disk image, all of them or none
     Edit(image::EditArguments),
     /// Compare the files of two disk images; exit status 1 when they differ, 2 when that cannot be told
@@ -109,6 +113,17 @@ pub(crate) struct IdentityArguments {
     #[arg(long, value_enum, default_value_t = DialectArgument::Openstack)]
     pub(crate) dialect: DialectArgument,
 
+    #[command(flatten)]
+    pub(crate) operator: OperatorArguments,
+
+    /// The time to write, instead of SOURCE_DATE_EPOCH or the present time
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) time: Option<String>,
+}
+
+/// What the operator adds to a description.
+#[derive(Debug, Args)]
+pub(crate) struct OperatorArguments {
     /// Options by Nova's groups and names, in TOML
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) settings: Option<PathBuf>,
@@ -125,10 +140,6 @@ pub(crate) struct IdentityArguments {
     /// given several times
     #[arg(long, value_name = "NAME=NUMBER")]
     pub(crate) limit: Vec<String>,
-
-    /// The time to write, instead of SOURCE_DATE_EPOCH or the present time
-    #[arg(long, value_name = "RFC3339")]
-    pub(crate) time: Option<String>,
 
     /// Be exactly like another program where a guest can see the difference
     #[arg(long, value_enum, value_name = "PROGRAM")]

@@ -92,6 +92,11 @@ impl Failure {
         self
     }
 
+    /// Whether the user was told what to do.
+    pub(crate) fn has_hint(&self) -> bool {
+        self.hint.is_some()
+    }
+
     /// The text for standard error, with a final newline. Any of it may have come from a stranger, such as the name of a file in an image,
     /// so what would play with a terminal is escaped here.
     pub(crate) fn render(&self) -> String {

@@ -10,7 +10,7 @@ use christen_instance::{
 };
 use jiff::Timestamp;
 
-use crate::args::{IdentityArguments, Like};
+use crate::args::{IdentityArguments, Like, OperatorArguments};
 use crate::failure::Failure;
 use crate::host_files::{HostFiles, read_argument};
 use crate::random::{FileRandom, SystemRandom};
@@ -32,14 +32,28 @@ pub(crate) struct Identity {
     pub(crate) like_nova: bool,
     /// The time that drives carry.
     pub(crate) time: Timestamp,
-    random: Box<dyn RandomSource>,
+    pub(crate) random: Box<dyn RandomSource>,
     services: Services,
 }
 
 impl Identity {
     /// Reads and checks all input. Warnings go to standard error.
     pub(crate) fn load(arguments: &IdentityArguments) -> Result<Self, Failure> {
-        let time = clock::resolve(arguments.time.as_deref())?;
+        Self::load_at(
+            &arguments.instance,
+            &arguments.operator,
+            arguments.dialect.dialect(),
+            clock::resolve(arguments.time.as_deref())?,
+        )
+    }
+
+    /// The same from its parts.
+    pub(crate) fn load_at(
+        instance: &Path,
+        arguments: &OperatorArguments,
+        dialect: Dialect,
+        time: Timestamp,
+    ) -> Result<Self, Failure> {
         let Loaded {
             settings, warnings, ..
         } = load_settings(arguments)?;
@@ -53,13 +67,10 @@ impl Identity {
             })?),
         };
         Ok(Self {
-            instance: load_instance(
-                &arguments.instance,
-                &limits::resolve(&settings, &arguments.limit)?,
-            )?,
+            instance: load_instance(instance, &limits::resolve(&settings, &arguments.limit)?)?,
             services: Services::new(&settings)?,
             settings,
-            dialect: arguments.dialect.dialect(),
+            dialect,
             like_nova: arguments.like == Some(Like::Nova),
             time,
             random,
@@ -178,7 +189,7 @@ impl Renderer<'_> {
 }
 
 /// Loads the operator's options from all their sources.
-pub(crate) fn load_settings(arguments: &IdentityArguments) -> Result<Loaded, Failure> {
+pub(crate) fn load_settings(arguments: &OperatorArguments) -> Result<Loaded, Failure> {
     let bad = |error: christen_instance::settings::Error| {
         Failure::usage("the settings cannot be used").because(&error)
     };

@@ -12,6 +12,7 @@ mod host_files;
 mod identity;
 mod image;
 mod image_time;
+mod injection;
 mod limits;
 pub mod mkisofs;
 mod new_directory;

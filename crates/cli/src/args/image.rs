@@ -8,6 +8,7 @@ use christen_vfs::{GuestPath, InvalidPath};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
+use super::OperatorArguments;
 use crate::image::operation::Content;
 use crate::image::owner::Owner;
 use crate::image::values;
@@ -510,6 +511,40 @@ pub(crate) struct RecoverArguments {
 pub(crate) struct CheckArguments {
     #[command(flatten)]
     pub(crate) image: PartArguments,
+
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InjectArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// The instance description, YAML or JSON; `-` reads standard input
+    #[arg(value_name = "INSTANCE", value_hint = ValueHint::FilePath)]
+    pub(crate) instance: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) operator: OperatorArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadVolumeArguments,
+
+    /// The instance description, YAML or JSON; `-` reads standard input
+    #[arg(value_name = "INSTANCE", value_hint = ValueHint::FilePath)]
+    pub(crate) instance: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) operator: OperatorArguments,
+
+    /// The time to stamp changes with, instead of SOURCE_DATE_EPOCH or the present time
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) time: Option<String>,
 
     /// Print as JSON
     #[arg(long)]

@@ -33,7 +33,7 @@ pub(crate) enum Use {
 }
 
 impl Use {
-    fn changes(self) -> bool {
+    pub(crate) fn changes(self) -> bool {
         matches!(self, Self::Change | Self::ChangeReplayed)
     }
 }
@@ -95,6 +95,12 @@ pub(crate) enum OpenError {
     /// libguestfs cannot open it.
     #[error("libguestfs cannot open it")]
     Guestfs(#[source] Box<dyn Error + Send + Sync>),
+    /// LVM2 gives the volume for reading only.
+    #[error("it is for reading only, as LVM2 says")]
+    ReadOnly,
+    /// It cannot be known what the volume is.
+    #[error("it carries the signatures of more than one format")]
+    Ambiguous,
     /// There is no audit for what stands in the volume.
     #[error("only ext2, ext3 and ext4 are checked")]
     NoCheck,
@@ -136,6 +142,19 @@ impl Engine {
                 emulate: *emulate,
             },
         }
+    }
+}
+
+impl Part {
+    /// Looks that the volume may be changed.
+    pub(crate) fn is_changeable(&self) -> Result<(), OpenError> {
+        if self.signatures.len() > 1 {
+            return Err(OpenError::Ambiguous);
+        }
+        if self.is_read_only {
+            return Err(OpenError::ReadOnly);
+        }
+        Ok(())
     }
 }
 
@@ -289,7 +308,19 @@ pub(crate) fn check(part: &Part, replayed: bool) -> Result<Report, OpenError> {
 
 /// Adds to a failure why a filesystem cannot be opened, and what the user can do.
 pub(crate) fn refused(failure: Failure, error: &OpenError) -> Failure {
-    let failure = failure.because(error);
+    with_hint(failure.because(error), error)
+}
+
+/// Adds to a failure what the user can do where a filesystem could not be opened, somewhere among the causes.
+pub(crate) fn with_hint_of_cause(failure: Failure, error: &(dyn Error + 'static)) -> Failure {
+    let mut causes = iter::successors(Some(error), |&error| error.source());
+    match causes.find_map(|it| it.downcast_ref::<OpenError>()) {
+        Some(error) => with_hint(failure, error),
+        None => failure,
+    }
+}
+
+fn with_hint(failure: Failure, error: &OpenError) -> Failure {
     match error {
         OpenError::Ext4(ext4::Error::UncleanJournal) => {
             failure.hint("boot the guest and shut it down cleanly, or pass `--replay-journal`")
@@ -301,6 +332,9 @@ pub(crate) fn refused(failure: Failure, error: &OpenError) -> Failure {
             "`--backend guestfs` reads and writes it with libguestfs, where that is installed",
         ),
         OpenError::Guestfs(error) => with_guestfs_hint(failure, &**error),
+        OpenError::Ambiguous => failure
+            .hint("`wipefs` in the guest or on a loop device removes the one that is not used"),
+        OpenError::ReadOnly => failure.hint("`lvchange --permission rw` in the guest allows it"),
         OpenError::NoReader => failure.hint("`christen inspect` tells what is on each volume"),
         _ => failure,
     }

@@ -7,6 +7,7 @@ pub(crate) mod edit;
 pub(crate) mod failures;
 pub(crate) mod files;
 pub(crate) mod filesystems;
+pub(crate) mod guest;
 pub(crate) mod hints;
 pub(crate) mod layout;
 pub(crate) mod open;

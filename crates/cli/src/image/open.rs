@@ -14,7 +14,8 @@ use christen_vfs::{Error, FileSystem, GuestPath, Timestamp};
 
 use super::files::ImageFile;
 use super::filesystems::{self, Engine, Use};
-use super::layout::{self, Part, Refused};
+use super::guest::{self, Guest, Opening};
+use super::layout::{self, Layout, Part, Refused};
 use super::volumes::{self, Place, Volume};
 use super::{failures, files};
 use crate::args::image::{
@@ -177,7 +178,7 @@ impl OpenVolume {
 /// Finds the volume that is meant, without opening what is on it. The disk keeps the lock on the image.
 pub(crate) fn part(arguments: &PartArguments) -> Result<(Part, String, Disk), Failure> {
     let disk = disk(&arguments.image)?;
-    let (part, why) = choose(
+    let Chosen { part, why, .. } = choose(
         &disk.path,
         &disk.device,
         &arguments.volume,
@@ -210,6 +211,58 @@ pub(crate) fn volume(arguments: &ReadVolumeArguments) -> Result<OpenVolume, Fail
         name,
         _disk: disk,
     })
+}
+
+/// The guest of an image that is not changed.
+#[derive(Debug)]
+pub(crate) struct GuestImage {
+    /// The image; keeps the lock on it.
+    pub(crate) disk: Disk,
+    layout: Layout,
+    root: Part,
+    engine: Engine,
+    backend: BackendArguments,
+    replay_journal: bool,
+}
+
+/// Finds the guest of an image, to read it.
+pub(crate) fn guest(arguments: &ReadVolumeArguments) -> Result<GuestImage, Failure> {
+    let disk = disk(&arguments.part.image)?;
+    let Chosen { layout, part, why } = choose(
+        &disk.path,
+        &disk.device,
+        &arguments.part.volume,
+        disk.image.format(),
+    )?;
+    tell_why(&disk.path, &part, why);
+    let engine = engine(&disk.path, &part, Use::Read, &arguments.backend);
+    Ok(GuestImage {
+        disk,
+        layout,
+        root: part,
+        engine,
+        backend: arguments.backend.clone(),
+        replay_journal: arguments.part.replay_journal,
+    })
+}
+
+impl GuestImage {
+    /// Opens the whole tree of the guest with changes that stay in memory.
+    pub(crate) fn in_memory(&self, now: Timestamp) -> Result<Guest, Failure> {
+        self.open(&Opening {
+            how: changes(self.replay_journal),
+            in_memory: true,
+            now,
+            backend: self.backend.clone(),
+        })
+    }
+
+    fn open(&self, opening: &Opening) -> Result<Guest, Failure> {
+        guest::open(&self.layout, &self.root, &self.engine, opening).map_err(|error| {
+            let message = format!("cannot read `{}`", self.disk.path.display());
+            guest::refused(Failure::unchanged(message), &self.root, &error)
+        })
+    }
 }
 
 /// Opens, for reading, the volume at the place that a change would be made to.
@@ -257,13 +310,22 @@ fn tell_why(path: &Path, part: &Part, why: Option<String>) {
     }
 }
 
+/// The volume that is meant.
+struct Chosen {
+    /// All volumes of the image.
+    layout: Layout,
+    part: Part,
+    /// Why it is this one, if the image has others and none was said.
+    why: Option<String>,
+}
+
 /// Finds the volume that is meant, and why it is that one.
 fn choose(
     path: &Path,
     device: &Arc<dyn BlockDevice>,
     arguments: &VolumeArguments,
     format: Format,
-) -> Result<(Part, Option<String>), Failure> {
+) -> Result<Chosen, Failure> {
     let layout = layout::read(device).map_err(|error| {
         Failure::unchanged(format!("cannot read `{}`", path.display())).because(&error)
     })?;
@@ -303,8 +365,9 @@ fn choose(
         }
     })?;
     // The volumes were made of the parts.
-    let part = part(chosen.volume).ok_or_else(|| Failure::unchanged("the volume is not there"))?;
-    Ok((part.clone(), chosen.why))
+    let found = part(chosen.volume).ok_or_else(|| Failure::unchanged("the volume is not there"))?;
+    let (part, why) = (found.clone(), chosen.why);
+    Ok(Chosen { layout, part, why })
 }
 
 /// A volume with changes staged over it.
@@ -312,8 +375,10 @@ fn choose(
 pub(crate) struct Staged {
     path: PathBuf,
     image: Image,
+    layout: Layout,
     part: Part,
     engine: Engine,
+    backend: BackendArguments,
     now: Timestamp,
     replay_journal: bool,
 }
@@ -351,40 +416,32 @@ pub(crate) fn staged(arguments: &WriteArguments, now: Timestamp) -> Result<Stage
             path.display()
         )),
     }
-    let (part, why) = choose(&path, &image.disk(), &arguments.volume, format)?;
+    let Chosen { layout, part, why } = choose(&path, &image.disk(), &arguments.volume, format)?;
     tell_why(&path, &part, why);
-    if part.signatures.len() > 1 {
-        return Err(Failure::unchanged(format!(
-            "cannot change `{}`: the image was not changed",
-            path.display()
-        ))
-        .detail(format!(
-            "{} carries the signatures of more than one format",
-            part.volume.short()
-        ))
-        .hint("`wipefs` in the guest or on a loop device removes the one that is not used"));
-    }
-    if part.is_read_only {
-        return Err(Failure::unchanged(format!(
-            "cannot change `{}`: the image was not changed",
-            path.display()
-        ))
-        .detail(format!(
-            "{} is for reading only, as LVM2 says",
-            part.volume.short()
-        ))
-        .hint("`lvchange --permission rw` in the guest allows it"));
-    }
+    part.is_changeable().map_err(|error| {
+        let failure = cannot_change(&path).detail(part.volume.short());
+        filesystems::refused(failure, &error)
+    })?;
     let how = changes(arguments.replay_journal);
     let engine = engine(&path, &part, how, &arguments.backend);
     Ok(Staged {
         path,
         image,
+        layout,
         part,
         engine,
+        backend: arguments.backend.clone(),
         now,
         replay_journal: arguments.replay_journal,
     })
+}
+
+/// A failure that leaves an image as it was.
+fn cannot_change(path: &Path) -> Failure {
+    Failure::unchanged(format!(
+        "cannot change `{}`: the image was not changed",
+        path.display()
+    ))
 }
 
 fn changes(replay_journal: bool) -> Use {
@@ -415,10 +472,28 @@ impl Staged {
 
     /// A failure that leaves the image as it was.
     pub(crate) fn cannot_change(&self) -> Failure {
-        Failure::unchanged(format!(
-            "cannot change `{}`: the image was not changed",
-            self.path.display()
-        ))
+        cannot_change(&self.path)
+    }
+
+    /// Opens the whole tree of the guest whose root the volume is, for changing.
+    pub(crate) fn guest(&self) -> Result<Guest, Failure> {
+        self.open_guest(changes(self.replay_journal))
+    }
+
+    /// Opens the whole tree of the guest anew, as it is staged, for reading.
+    pub(crate) fn guest_again(&self) -> Result<Guest, Failure> {
+        self.open_guest(Use::Read)
+    }
+
+    fn open_guest(&self, how: Use) -> Result<Guest, Failure> {
+        let opening = Opening {
+            how,
+            in_memory: false,
+            now: self.now,
+            backend: self.backend.clone(),
+        };
+        guest::open(&self.layout, &self.part, &self.engine, &opening)
+            .map_err(|error| guest::refused(self.cannot_change(), &self.part, &error))
     }
 
     /// The volume.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use christen_testkit::{TempDir, tools};
+use christen_vfs::walk::{Next, visit};
+use christen_vfs::{FileSystem, Kind};
 
 use crate::support;
 
@@ -61,6 +63,57 @@ impl Tools {
                 group.display()
             ),
         );
+    }
+
+    /// Makes a filesystem of `megabytes` MiB with what stands in a tree in memory, put there by debugfs.
+    pub(crate) fn tree(
+        &self,
+        path: &Path,
+        megabytes: u64,
+        arguments: &[&str],
+        tree: &mut dyn FileSystem,
+    ) {
+        self.filesystem(path, megabytes, arguments);
+        let directory = TempDir::new();
+        let mut script = String::new();
+        let mut number = 0;
+        let root = tree.root();
+        visit(tree, root, &mut |fs, found| {
+            let path = found.path.to_string();
+            let type_bits = match found.attributes.kind {
+                Kind::Directory => {
+                    if path != "/" {
+                        script.push_str(&format!("mkdir \"{path}\"\n"));
+                    }
+                    0o040000
+                }
+                Kind::SymbolicLink => {
+                    let target = String::from_utf8(fs.read_link(found.file)?).expect("it is ours");
+                    script.push_str(&format!("symlink \"{path}\" \"{target}\"\n"));
+                    return Ok(Next::Over);
+                }
+                Kind::File => {
+                    let mut content = vec![0; found.attributes.size as usize];
+                    fs.read_at(found.file, &mut content, 0)?;
+                    number += 1;
+                    let host = support::put(&directory, &number.to_string(), content);
+                    script.push_str(&format!("write {} \"{path}\"\n", host.display()));
+                    0o100000
+                }
+                _ => panic!("{path} is not told to debugfs"),
+            };
+            let mode = type_bits | u32::from(found.attributes.permissions);
+            script.push_str(&format!(
+                "sif \"{path}\" mode 0{mode:o}\nsif \"{path}\" uid {}\nsif \"{path}\" gid {}\n",
+                found.attributes.uid, found.attributes.gid
+            ));
+            Ok(Next::Into)
+        })
+        .expect("it is in memory");
+        self.debugfs(path, &script);
+        // What debugfs does is not always counted.
+        tools::output(&self.e2fsck, ["-fy".as_ref(), path.as_os_str()]);
+        self.check(path);
     }
 
     /// Runs commands of debugfs that may write, and returns what they print.

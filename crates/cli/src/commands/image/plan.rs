@@ -1,0 +1,73 @@
+//! `christen plan`: what an injection would change, as a diff.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use christen_instance::{Dialect, Value};
+
+use super::inject::volumes;
+use crate::args::image::PlanArguments;
+use crate::failure::{Failure, Outcome};
+use crate::identity::Identity;
+use crate::image::guest::Guest;
+use crate::image::{open, show, values};
+use crate::injection::{self, Staged, diff, told};
+use crate::progress::Busy;
+use crate::{clock, output};
+
+pub(crate) fn run(arguments: &PlanArguments) -> Outcome {
+    let time = clock::resolve(arguments.time.as_deref())?;
+    let mut identity = Identity::load_at(
+        &arguments.instance,
+        &arguments.operator,
+        Dialect::OpenStack,
+        time,
+    )?;
+    let now = values::timestamp(time);
+    let busy = Busy::new("planning");
+    let path = &arguments.image.part.image.image;
+    let image = open::guest(&arguments.image)?;
+    let mut guest = image.in_memory(now)?;
+    let staged = injection::stage(&mut guest, &mut identity, now).map_err(|error| {
+        let message = format!("an injection into `{}` would fail", path.display());
+        injection::refused(Failure::unchanged(message), &error)
+    })?;
+    drop(busy);
+    tell(path, &guest, &staged, arguments.json)
+}
+
+/// Prints a plan.
+pub(super) fn tell(path: &Path, guest: &Guest, staged: &Staged, json: bool) -> Outcome {
+    injection::tell_notices(&guest.notices, &staged.notices);
+    let changed = staged.changes.iter().filter(|it| it.is_change());
+    if json {
+        let diffs = changed.map(|change| {
+            let mut members = Vec::new();
+            show::add_bytes(&mut members, "path", &change.path.to_bytes());
+            members.push(("diff".to_owned(), diff::value(change)));
+            Value::Object(members)
+        });
+        output::json(&output::object([
+            ("image", show::path_value(path)),
+            ("volumes", volumes(guest)),
+            ("would_change", staged.is_change().into()),
+            ("items", told::value(&staged.changes)),
+            ("diffs", Value::Array(diffs.collect())),
+            ("notices", told::notices(&guest.notices, &staged.notices)),
+        ]))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::data(diff::text(&staged.changes).as_bytes())?;
+    let path = path.display();
+    match (changed.count(), staged.changes.len()) {
+        (0, 0) => output::note(&format!("the description has nothing to put into `{path}`")),
+        (0, _) => output::note(&format!("`{path}` has the identity already")),
+        (1, _) => output::note(&format!(
+            "1 place of `{path}` would change; nothing was written"
+        )),
+        (number, _) => output::note(&format!(
+            "{number} places of `{path}` would change; nothing was written"
+        )),
+    }
+    Ok(ExitCode::SUCCESS)
+}

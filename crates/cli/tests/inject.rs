@@ -1,0 +1,433 @@
+//! An identity put into the guests of disk images by the real binary, judged by e2fsck and debugfs.
+
+mod image_support;
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use christen_instance::Value;
+use christen_testkit::phony::{self, PhonyTree};
+use christen_testkit::{TempDir, tools};
+use image_support::{Tools, cut_out, disk, hash};
+use support::{christen_in, fail, fail_somehow, items, member, names, put, succeed};
+
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8eE0PG2fKYQ2pcrUFMN9zqB5XqVX0VHm3dqkHxyzab mika@example";
+
+/// An account with a home, so that what is mounted at `/home` matters.
+fn description() -> String {
+    format!(
+        "name: web-01\nguest:\n  root_password: Unspeakable1\n  users:\n  - name: deploy\n    \
+         ssh_authorized_keys: {KEY}\n"
+    )
+}
+
+fn guest(fstab: &str) -> PhonyTree {
+    phony::debian_12().file("/etc/fstab", fstab)
+}
+
+const ALONE: &str = "LABEL=root / ext4 defaults 0 1\n";
+
+/// A directory with a description and `a.img`, a disk with `/boot`, `/` and `/home` on their own.
+fn divided(tools: &Tools, kind: &str) -> Option<TempDir> {
+    let sfdisk = tools::require("sfdisk")?;
+    let directory = support::with_description(&description());
+    let parts: Vec<_> = ["boot", "root", "home"]
+        .iter()
+        .map(|name| directory.join(name))
+        .collect();
+    let fstab = "LABEL=root / ext4 defaults 0 1\n/dev/vda1 /boot ext2 defaults 0 2\n\
+         # the users\nUUID=0b1f6a3c-9b9a-4a7e-8d0f-0d5f1f0f2a11\t/home\text4\tdefaults,nofail 0 2\n\
+         /dev/sr0 /media/cdrom udf,iso9660 user,noauto 0 0\ntmpfs /tmp tmpfs defaults 0 0\n";
+    tools.filesystem(&parts[0], 8, &["-t", "ext2"]);
+    tools.tree(
+        &parts[1],
+        24,
+        &["-t", "ext4", "-L", "root"],
+        guest(fstab).fs(),
+    );
+    let uuid = "0b1f6a3c-9b9a-4a7e-8d0f-0d5f1f0f2a11";
+    tools.filesystem(&parts[2], 16, &["-t", "ext4", "-U", uuid]);
+    let paths: Vec<&Path> = parts.iter().map(PathBuf::as_path).collect();
+    disk(&directory.join("a.img"), &sfdisk, &paths, kind);
+    for part in parts {
+        fs::remove_file(part).expect("it is ours");
+    }
+    Some(directory)
+}
+
+/// The partitions of such a disk, each checked.
+fn partitions(tools: &Tools, directory: &TempDir, image: &str) -> Vec<PathBuf> {
+    [("boot", 1, 8), ("root", 9, 24), ("home", 33, 16)]
+        .into_iter()
+        .map(|(name, start, length): (_, u64, u64)| {
+            let part = directory.join(format!("judged-{name}"));
+            cut_out(&directory.join(image), start << 20, length << 20, &part);
+            tools.check(&part);
+            part
+        })
+        .collect()
+}
+
+#[test]
+fn an_identity_is_put_into_a_guest_and_a_second_run_changes_nothing() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let directory = support::with_description(&description());
+    let image = directory.join("a.img");
+    tools.tree(&image, 24, &["-t", "ext4", "-L", "root"], guest(ALONE).fs());
+    let inject = "inject a.img instance.yaml --format raw";
+    let first = succeed(&mut christen_in(&directory, inject));
+    let lines: Vec<_> = first.text().lines().collect();
+    for line in [
+        "account of `deploy`",
+        "key of `deploy`",
+        "password of `root`",
+    ] {
+        assert!(lines.iter().any(|it| it.starts_with(line)), "{lines:?}");
+    }
+    assert!(
+        first.text().contains("+ /home/deploy/.ssh/authorized_keys"),
+        "{lines:?}"
+    );
+    assert!(!first.text().contains("Unspeakable1"), "{lines:?}");
+    assert!(!first.stderr.contains("Unspeakable1"), "{}", first.stderr);
+    assert!(
+        first.stderr.contains("note: `a.img` has the identity: "),
+        "{}",
+        first.stderr
+    );
+    tools.check(&image);
+    assert_eq!(names(&directory), ["a.img", "instance.yaml"]);
+    let keys = tools.debugfs(&image, "cat /home/deploy/.ssh/authorized_keys\n");
+    assert!(keys.ends_with(&format!("{KEY}\n")), "{keys}");
+    let passwd = tools.debugfs(&image, "cat /etc/passwd\n");
+    assert!(passwd.contains("\ndeploy:x:1000:1000:"), "{passwd}");
+    let shadow = tools.debugfs(&image, "cat /etc/shadow\n");
+    assert!(shadow.contains("root:$"), "{shadow}");
+    let file = tools.stat(&image, "/home/deploy/.ssh/authorized_keys");
+    assert!(file.contains("Mode:  0600"), "{file}");
+    assert!(file.contains("User:  1000   Group:  1000"), "{file}");
+
+    let before = hash(&image);
+    let second = succeed(&mut christen_in(&directory, inject));
+    assert!(
+        second.text().lines().all(|line| line.contains(" = /")),
+        "{}",
+        second.text()
+    );
+    assert_eq!(
+        second.stderr,
+        "note: `a.img` has the identity already: nothing was changed\n"
+    );
+    assert_eq!(hash(&image), before);
+
+    // A new image is made all the same, as it was asked for.
+    let output = format!("{inject} --output b.img");
+    succeed(&mut christen_in(&directory, &output));
+    assert_eq!(hash(&directory.join("b.img")), before);
+
+    let json = succeed(&mut christen_in(&directory, &format!("{inject} --json")));
+    let json = json.json();
+    assert_eq!(*member(&json, "changed"), Value::from(false));
+    assert_eq!(*member(&json, "ranges"), Value::from(0));
+    let shadow = items(member(&json, "items"))
+        .iter()
+        .flat_map(|item| items(member(item, "places")))
+        .find(|place| member(place, "path").as_str() == Some("/etc/shadow"))
+        .expect("it was looked after");
+    assert_eq!(*member(shadow, "secret"), Value::from(true));
+    assert_eq!(member(shadow, "after").get("sha256"), None);
+}
+
+#[test]
+fn what_the_guest_mounts_gets_what_belongs_there() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    for kind in ["gpt", "dos"] {
+        let Some(directory) = divided(&tools, kind) else {
+            return;
+        };
+        let original = fs::read(directory.join("a.img")).expect("it is there");
+        let arguments = "inject a.img instance.yaml --format raw --json";
+        let ended = succeed(&mut christen_in(&directory, arguments));
+        let json = ended.json();
+        let mounted: Vec<_> = items(member(&json, "volumes"))
+            .iter()
+            .map(|it| {
+                let text = |name: &str| member(it, name).as_str().expect("a text").to_owned();
+                (text("mount_point"), text("volume"))
+            })
+            .collect();
+        let expected = [
+            ("/", "partition 2 (ext4)"),
+            ("/boot", "partition 1 (ext2)"),
+            ("/home", "partition 3 (ext4)"),
+        ];
+        assert_eq!(
+            mounted,
+            expected.map(|(at, volume)| (at.to_owned(), volume.to_owned()))
+        );
+        assert_eq!(*member(&json, "notices"), Value::Array(Vec::new()));
+        let parts = partitions(&tools, &directory, "a.img");
+        // What nothing was done to is as it was in every byte.
+        assert!(fs::read(&parts[0]).expect("it is there") == original[1 << 20..9 << 20]);
+        let passwd = tools.debugfs(&parts[1], "cat /etc/passwd\n");
+        assert!(passwd.contains("deploy:x:1000"), "{passwd}");
+        let keys = tools.debugfs(&parts[2], "cat /deploy/.ssh/authorized_keys\n");
+        assert!(keys.ends_with(&format!("{KEY}\n")), "{keys}");
+        // And nothing of it stands below the mount point, where the guest would not see it.
+        let below = tools.debugfs(&parts[1], "ls -p /home\n");
+        assert!(!below.contains("deploy"), "{below}");
+
+        let before = hash(&directory.join("a.img"));
+        succeed(&mut christen_in(&directory, arguments));
+        assert_eq!(hash(&directory.join("a.img")), before);
+    }
+}
+
+#[test]
+fn a_guest_in_qcow2_is_changed_and_its_clusters_stay_sound() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let Some(qemu_img) = tools::require("qemu-img") else {
+        return;
+    };
+    let Some(directory) = divided(&tools, "gpt") else {
+        return;
+    };
+    let qemu = |arguments: &[&str]| {
+        tools::run(
+            Command::new(&qemu_img)
+                .current_dir(&*directory)
+                .args(arguments),
+        )
+    };
+    qemu(&["convert", "-f", "raw", "-O", "qcow2", "a.img", "a.qcow2"]);
+    let arguments = "inject a.qcow2 instance.yaml --format qcow2";
+    succeed(&mut christen_in(&directory, arguments));
+    qemu(&["check", "-f", "qcow2", "a.qcow2"]);
+    let before = hash(&directory.join("a.qcow2"));
+    succeed(&mut christen_in(&directory, arguments));
+    assert_eq!(hash(&directory.join("a.qcow2")), before);
+    qemu(&["convert", "-f", "qcow2", "-O", "raw", "a.qcow2", "b.img"]);
+    let parts = partitions(&tools, &directory, "b.img");
+    let keys = tools.debugfs(&parts[2], "cat /deploy/.ssh/authorized_keys\n");
+    assert!(keys.ends_with(&format!("{KEY}\n")), "{keys}");
+}
+
+/// A key in a home that the guest covers when it starts would be lost, and nobody would know why it cannot log in.
+#[test]
+fn nothing_is_put_where_the_guest_would_not_see_it() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let directory = support::with_description(&description());
+    let image = directory.join("a.img");
+    let fstab = format!("{ALONE}LABEL=users /home ext4 defaults 0 2\n");
+    tools.tree(
+        &image,
+        24,
+        &["-t", "ext4", "-L", "root"],
+        guest(&fstab).fs(),
+    );
+    let before = hash(&image);
+    for (command, beginning) in [
+        (
+            "inject a.img instance.yaml --format raw",
+            "error: cannot inject into `a.img`: the image was not changed\n",
+        ),
+        (
+            "plan a.img instance.yaml",
+            "error: an injection into `a.img` would fail\n",
+        ),
+    ] {
+        let ended = fail_somehow(&mut christen_in(&directory, command), 1);
+        assert!(ended.stderr.starts_with(beginning), "{}", ended.stderr);
+        assert!(
+            ended
+                .stderr
+                .contains("  `LABEL=users`, which the image does not have\nhint: "),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(hash(&image), before);
+    }
+    assert_eq!(names(&directory), ["a.img", "instance.yaml"]);
+    // What goes elsewhere is put there all the same, and the user hears of the rest.
+    put(
+        &directory,
+        "root.yaml",
+        "name: web\nguest: {root_password: Unspeakable1}\n",
+    );
+    let ended = succeed(&mut christen_in(
+        &directory,
+        "inject a.img root.yaml --format raw",
+    ));
+    assert!(
+        ended.stderr.starts_with(
+            "note: `/home` is for `LABEL=users`, which the image does not have: nothing can be put there\n"
+        ),
+        "{}",
+        ended.stderr
+    );
+    tools.check(&image);
+}
+
+#[test]
+fn an_item_that_fails_leaves_the_image_byte_for_byte() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let directory = support::with_description(&description());
+    let image = directory.join("a.img");
+    let whole = || guest(ALONE);
+    for (what, mut tree) in [
+        (
+            "a directory",
+            whole().without("/etc/passwd").directories(&["/etc/passwd"]),
+        ),
+        (
+            "a link to itself",
+            whole().without("/etc/passwd").link("/etc/passwd", "passwd"),
+        ),
+        (
+            "a home that is a file",
+            whole().file("/home/deploy", "in the way\n"),
+        ),
+    ] {
+        tools.tree(&image, 24, &["-t", "ext4", "-L", "root"], tree.fs());
+        let before = hash(&image);
+        let arguments = "inject a.img instance.yaml --format raw";
+        let ended = fail_somehow(&mut christen_in(&directory, arguments), 1);
+        assert!(
+            ended
+                .stderr
+                .contains("cannot inject into `a.img`: the image was not changed\n"),
+            "{what}: {}",
+            ended.stderr
+        );
+        assert_eq!(hash(&image), before, "{what}");
+        assert_eq!(names(&directory), ["a.img", "instance.yaml"], "{what}");
+    }
+}
+
+#[test]
+fn of_several_systems_one_must_be_said() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let Some(sfdisk) = tools::require("sfdisk") else {
+        return;
+    };
+    let directory = support::with_description(&description());
+    let parts: Vec<_> = ["first", "second"]
+        .iter()
+        .map(|name| {
+            let part = directory.join(name);
+            tools.tree(&part, 24, &["-t", "ext4", "-L", name], guest("").fs());
+            part
+        })
+        .collect();
+    let paths: Vec<&Path> = parts.iter().map(PathBuf::as_path).collect();
+    disk(&directory.join("a.img"), &sfdisk, &paths, "gpt");
+    let before = hash(&directory.join("a.img"));
+    let arguments = "inject a.img instance.yaml --format raw";
+    let ended = fail_somehow(&mut christen_in(&directory, arguments), 2);
+    assert!(
+        ended
+            .stderr
+            .ends_with("hint: say `--partition 1` or `--partition 2`\n"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(hash(&directory.join("a.img")), before);
+    succeed(&mut christen_in(
+        &directory,
+        &format!("{arguments} --volume second"),
+    ));
+    for (start, length, has_account) in [(1, 24, false), (25, 24, true)] {
+        let part = directory.join("judged");
+        cut_out(&directory.join("a.img"), start << 20, length << 20, &part);
+        tools.check(&part);
+        let passwd = tools.debugfs(&part, "cat /etc/passwd\n");
+        assert_eq!(passwd.contains("deploy"), has_account, "{passwd}");
+    }
+}
+
+#[test]
+fn a_plan_shows_the_change_and_makes_none() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let directory = support::with_description(&description());
+    let image = directory.join("a.img");
+    tools.tree(&image, 24, &["-t", "ext4", "-L", "root"], guest(ALONE).fs());
+    let before = hash(&image);
+    for command in [
+        "plan a.img instance.yaml",
+        "inject a.img instance.yaml --format raw --dry-run",
+    ] {
+        let ended = succeed(&mut christen_in(&directory, command));
+        let text = ended.text();
+        for line in [
+            "--- a/etc/passwd",
+            "+++ b/etc/passwd",
+            "+ /home/deploy directory 0700 1000:1000 (account of `deploy`)",
+            "  (secret)",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+        }
+        assert!(text.contains("\n+deploy:x:1000:1000:"), "{text}");
+        assert!(text.contains(&format!("\n+{KEY}\n")), "{text}");
+        assert!(!text.contains('$'), "{text}");
+        assert!(
+            ended.stderr.ends_with("; nothing was written\n"),
+            "{}",
+            ended.stderr
+        );
+        let json = succeed(&mut christen_in(&directory, &format!("{command} --json")));
+        let json = json.json();
+        assert_eq!(*member(&json, "would_change"), Value::from(true));
+        let shadow = items(member(&json, "diffs"))
+            .iter()
+            .find(|it| member(it, "path").as_str() == Some("/etc/shadow"))
+            .expect("it changes");
+        assert_eq!(*member(shadow, "diff"), Value::Null);
+        assert_eq!(hash(&image), before);
+        assert_eq!(names(&directory), ["a.img", "instance.yaml"]);
+    }
+    succeed(&mut christen_in(
+        &directory,
+        "inject a.img instance.yaml --format raw",
+    ));
+    let after = succeed(&mut christen_in(&directory, "plan a.img instance.yaml"));
+    assert_eq!(after.text(), "");
+    assert_eq!(after.stderr, "note: `a.img` has the identity already\n");
+}
+
+#[test]
+fn what_is_wrong_with_the_arguments_is_told_before_anything_is_opened() {
+    let directory = support::with_description(&description());
+    put(&directory, "a.img", vec![0; 1 << 20]);
+    fail(
+        &mut christen_in(&directory, "inject a.img instance.yaml"),
+        2,
+        "error: the format of `a.img` must be said, because it is never guessed for writing\n  \
+         its first bytes look like raw\n\
+         hint: if you know that it is, pass `--format raw`\n",
+    );
+    fail_somehow(
+        &mut christen_in(&directory, "inject a.img none.yaml --format raw"),
+        2,
+    );
+    fail_somehow(
+        &mut christen_in(&directory, "inject a.img instance.yaml --format raw"),
+        1,
+    );
+}
