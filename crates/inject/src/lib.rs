@@ -19,6 +19,7 @@ mod certificates;
 mod change;
 mod error;
 mod files;
+mod first_boot;
 pub mod guest;
 mod host_keys;
 mod hostname;
