@@ -8,15 +8,44 @@ use christen_vfs::{Error as FsError, GuestPath, InvalidPath};
 
 use super::raised::{Exception, Failure};
 use super::tables;
-use crate::{Error, Secrecy, Stage};
+use crate::{Error, MAX_READ_BYTES, Secrecy, Stage, guest_path};
 
 /// A guest as Nova sees it.
 #[derive(Debug)]
 pub(super) struct Guest<'s, 'fs> {
     pub(super) stage: &'s mut Stage<'fs>,
+    root: Root,
 }
 
-impl Guest<'_, '_> {
+/// Root's numbers, as the guest's tables have them before anything is injected: augeas reads them once, when the guest is mounted.
+#[derive(Debug, Clone, Copy)]
+struct Root {
+    uid: Looked,
+    gid: Looked,
+}
+
+/// What a table says of root.
+#[derive(Debug, Clone, Copy)]
+enum Looked {
+    Number(tables::Number),
+    Missing,
+    TooLarge { size: u64 },
+}
+
+impl<'s, 'fs> Guest<'s, 'fs> {
+    /// Takes a guest that is mounted.
+    ///
+    /// # Errors
+    ///
+    /// A device that fails, or a damaged filesystem.
+    pub(super) fn new(stage: &'s mut Stage<'fs>) -> Result<Self, Failure> {
+        let root = Root {
+            uid: look(stage, "/etc/passwd", tables::uid)?,
+            gid: look(stage, "/etc/group", tables::gid)?,
+        };
+        Ok(Self { stage, root })
+    }
+
     /// `mkdir_p`: a directory is there, with mode 0755 where it is made.
     pub(super) fn make_path(&mut self, path: &str) -> Result<(), Failure> {
         let path = self.path(path)?.whole;
@@ -88,54 +117,10 @@ impl Guest<'_, '_> {
     /// `chown` to root, whoever that is by the guest's own tables.
     pub(super) fn set_ownership_of_root(&mut self, path: &str) -> Result<(), Failure> {
         let path = self.path(path)?.whole;
-        let uid = self.number("/etc/passwd", tables::uid)?;
-        let gid = self.number("/etc/group", tables::gid)?;
-        let narrow = |number: tables::Number, table: &str| {
-            // libguestfs takes a C `int`.
-            u32::try_from(number)
-                .ok()
-                .filter(|number| i32::try_from(*number).is_ok())
-                .ok_or_else(|| {
-                    Failure::new(
-                        Exception::OverflowError,
-                        Error::Broken {
-                            path: fixed(table),
-                            line: None,
-                            rule: "the number of `root` is above 2147483647",
-                        },
-                    )
-                })
-        };
+        let uid = self.root.uid.number("/etc/passwd")?;
+        let gid = self.root.gid.number("/etc/group")?;
         let (uid, gid) = (narrow(uid, "/etc/passwd")?, narrow(gid, "/etc/group")?);
         Ok(self.stage.owner(&path, uid, gid)?)
-    }
-
-    /// Returns root's number of one of the tables that augeas has read.
-    fn number(
-        &mut self,
-        table: &str,
-        find: fn(&[u8], &[u8]) -> Option<tables::Number>,
-    ) -> Result<tables::Number, Failure> {
-        let path = fixed(table);
-        let content = match self.stage.read(&path) {
-            Ok(content) => content.unwrap_or_default(),
-            // augeas leaves out what it cannot read.
-            Err(Error::File {
-                source: FsError::NotFile | FsError::LinkLoop | FsError::NotDirectory,
-                ..
-            }) => Vec::new(),
-            Err(error) => return Err(error.into()),
-        };
-        find(&content, b"root").ok_or_else(|| {
-            Failure::new(
-                Exception::NovaException,
-                Error::Broken {
-                    path,
-                    line: None,
-                    rule: "there is no one line of `root`, or a line that is none of this table",
-                },
-            )
-        })
     }
 
     /// Takes a path as Nova passes it on (`_canonicalize_path`).
@@ -192,16 +177,67 @@ impl Named {
     }
 }
 
-/// A path that is written in this crate.
-fn fixed(path: &str) -> GuestPath {
-    // It begins with `/`, and is short.
-    GuestPath::new(path).expect("the path is right")
-}
-
 fn missing(path: &GuestPath) -> Failure {
     Failure::from(Error::File {
         action: "read",
         path: path.clone(),
         source: FsError::NotFound,
+    })
+}
+
+/// Asks one of the tables that augeas reads. It leaves out what it cannot read.
+fn look(
+    stage: &mut Stage<'_>,
+    table: &'static str,
+    find: fn(&[u8], &[u8]) -> Option<tables::Number>,
+) -> Result<Looked, Failure> {
+    let content = match stage.read(&guest_path(table)) {
+        Ok(content) => content.unwrap_or_default(),
+        Err(Error::TooLarge { size, .. }) => return Ok(Looked::TooLarge { size }),
+        Err(error) => {
+            let failure = Failure::from(error);
+            if failure.ends_all() {
+                return Err(failure);
+            }
+            Vec::new()
+        }
+    };
+    Ok(find(&content, b"root").map_or(Looked::Missing, Looked::Number))
+}
+
+impl Looked {
+    fn number(self, table: &'static str) -> Result<tables::Number, Failure> {
+        let path = guest_path(table);
+        let error = match self {
+            Self::Number(number) => return Ok(number),
+            Self::Missing => Error::Broken {
+                path,
+                line: None,
+                rule: "there is no one line of `root`, or a line that has no place in this table",
+            },
+            Self::TooLarge { size } => Error::TooLarge {
+                path,
+                size,
+                limit: MAX_READ_BYTES,
+            },
+        };
+        Err(Failure::new(Exception::NovaException, error))
+    }
+}
+
+/// libguestfs takes a C `int`.
+fn narrow(number: tables::Number, table: &'static str) -> Result<u32, Failure> {
+    let number = i32::try_from(number)
+        .ok()
+        .and_then(|it| u32::try_from(it).ok());
+    number.ok_or_else(|| {
+        Failure::new(
+            Exception::OverflowError,
+            Error::Broken {
+                path: guest_path(table),
+                line: None,
+                rule: "the number of `root` is above 2147483647",
+            },
+        )
     })
 }

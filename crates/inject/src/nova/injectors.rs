@@ -8,13 +8,12 @@ use christen_instance::{Value, json};
 
 use super::guest::Guest;
 use super::raised::Failure;
-use crate::{Secrecy, Stage};
+use crate::Secrecy;
 
 /// Adds a key to those of root.
-pub(super) fn key(stage: &mut Stage<'_>, key: &str) -> Result<(), Failure> {
+pub(super) fn key(guest: &mut Guest<'_, '_>, key: &str) -> Result<(), Failure> {
     const DIRECTORY: &str = "root/.ssh";
     const FILE: &str = "root/.ssh/authorized_keys";
-    let mut guest = Guest { stage };
     guest.make_path(DIRECTORY)?;
     guest.set_ownership_of_root(DIRECTORY)?;
     guest.set_permissions(DIRECTORY, 0o700)?;
@@ -22,7 +21,7 @@ pub(super) fn key(stage: &mut Stage<'_>, key: &str) -> Result<(), Failure> {
     let lines = format!("\n# The following ssh key was injected by Nova\n{key}\n");
     guest.append_file(FILE, &lines)?;
     guest.set_permissions(FILE, 0o600)?;
-    label_keys(&mut guest)
+    label_keys(guest)
 }
 
 /// Lets a guest with SELinux label root's keys when it boots (`_setup_selinux_for_keys`).
@@ -46,9 +45,8 @@ fn label_keys(guest: &mut Guest<'_, '_>) -> Result<(), Failure> {
 }
 
 /// Writes the network's configuration.
-pub(super) fn net(stage: &mut Stage<'_>, net: &str) -> Result<(), Failure> {
+pub(super) fn net(guest: &mut Guest<'_, '_>, net: &str) -> Result<(), Failure> {
     const DIRECTORY: &str = "etc/network";
-    let mut guest = Guest { stage };
     guest.make_path(DIRECTORY)?;
     guest.set_ownership_of_root(DIRECTORY)?;
     guest.set_permissions(DIRECTORY, 0o744)?;
@@ -57,18 +55,17 @@ pub(super) fn net(stage: &mut Stage<'_>, net: &str) -> Result<(), Failure> {
 
 /// Writes the owner's key-value pairs.
 pub(super) fn metadata(
-    stage: &mut Stage<'_>,
+    guest: &mut Guest<'_, '_>,
     metadata: &[(String, String)],
 ) -> Result<(), Failure> {
     let members = metadata.iter();
     let members = members.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
     let text = json::encode(&Value::Object(members.collect()));
-    Guest { stage }.replace_file("meta.js", text.as_bytes(), Secrecy::Public)
+    guest.replace_file("meta.js", text.as_bytes(), Secrecy::Public)
 }
 
 /// Writes files, and the directories of those that lack one.
-pub(super) fn files(stage: &mut Stage<'_>, files: &[InjectedFile]) -> Result<(), Failure> {
-    let mut guest = Guest { stage };
+pub(super) fn files(guest: &mut Guest<'_, '_>, files: &[InjectedFile]) -> Result<(), Failure> {
     for file in files {
         let directory = directory_name(&file.path);
         if !matches!(directory, "" | "/") && !guest.has_file(directory)? {

@@ -6,6 +6,7 @@ use christen_instance::Secret;
 use christen_instance::inputs::RandomSource;
 use christen_instance::model::InjectedFile;
 
+use super::guest::Guest;
 use super::raised::Failure;
 use super::{Raised, injectors, password};
 use crate::{Item, ItemKind, Stage};
@@ -131,20 +132,22 @@ pub fn inject(
     salt: &mut dyn RandomSource,
 ) -> Result<Outcome, Raised> {
     let mut warnings = Vec::new();
-    for item in ItemName::ALL {
-        if !items.has(item) {
-            continue;
-        }
-        stage.begin(Item::new(item.kind()));
-        let Err(failure) = one(stage, items, item, salt) else {
+    let given = ItemName::ALL.into_iter().filter(|item| items.has(*item));
+    let Some(first) = given.clone().next() else {
+        return Ok(Outcome {
+            complete: true,
+            warnings,
+        });
+    };
+    stage.begin(Item::new(first.kind()));
+    let mut guest = Guest::new(stage).map_err(|failure| failure.of(first))?;
+    for item in given {
+        guest.stage.begin(Item::new(item.kind()));
+        let Err(failure) = one(&mut guest, items, item, salt) else {
             continue;
         };
         let is_raised = mandatory.contains(&item) || failure.ends_all();
-        let raised = Raised {
-            item,
-            exception: failure.exception,
-            source: failure.error,
-        };
+        let raised = failure.of(item);
         if is_raised {
             return Err(raised);
         }
@@ -157,19 +160,19 @@ pub fn inject(
 }
 
 fn one(
-    stage: &mut Stage<'_>,
+    guest: &mut Guest<'_, '_>,
     items: &Items,
     item: ItemName,
     salt: &mut dyn RandomSource,
 ) -> Result<(), Failure> {
     match item {
-        ItemName::Key => injectors::key(stage, items.key.as_deref().unwrap_or_default()),
-        ItemName::Net => injectors::net(stage, items.net.as_deref().unwrap_or_default()),
-        ItemName::Metadata => injectors::metadata(stage, &items.metadata),
+        ItemName::Key => injectors::key(guest, items.key.as_deref().unwrap_or_default()),
+        ItemName::Net => injectors::net(guest, items.net.as_deref().unwrap_or_default()),
+        ItemName::Metadata => injectors::metadata(guest, &items.metadata),
         ItemName::AdminPassword => match &items.admin_password {
-            Some(password) => password::inject(stage, password, salt),
+            Some(password) => password::inject(guest, password, salt),
             None => Ok(()),
         },
-        ItemName::Files => injectors::files(stage, &items.files),
+        ItemName::Files => injectors::files(guest, &items.files),
     }
 }

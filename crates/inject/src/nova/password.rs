@@ -5,12 +5,11 @@
 
 use christen_instance::Secret;
 use christen_instance::inputs::RandomSource;
-use christen_vfs::GuestPath;
 
 use super::guest::Guest;
 use super::md5_crypt::md5_crypt;
 use super::raised::{Exception, Failure};
-use crate::{Error, Secrecy, Stage};
+use crate::{Error, Secrecy, Stage, guest_path};
 
 const USER: &str = "root";
 const PASSWD: &str = "/etc/passwd";
@@ -30,11 +29,10 @@ const NO_HASH: &str = "*0";
 
 /// Replaces the hash of root.
 pub(super) fn inject(
-    stage: &mut Stage<'_>,
+    guest: &mut Guest<'_, '_>,
     password: &Secret,
     salt: &mut dyn RandomSource,
 ) -> Result<(), Failure> {
-    let mut guest = Guest { stage };
     let passwd = guest.read_file(PASSWD)?;
     let shadow = guest.read_file(SHADOW)?;
     let hash = hash(guest.stage, password, salt)?;
@@ -108,7 +106,7 @@ fn with_hash(passwd: &str, shadow: &str, hash: &str) -> Result<String, Failure> 
     }
 }
 
-fn no_line(path: &str) -> Failure {
+fn no_line(path: &'static str) -> Failure {
     broken(
         Exception::TypeError,
         path,
@@ -117,9 +115,13 @@ fn no_line(path: &str) -> Failure {
     )
 }
 
-fn broken(exception: Exception, path: &str, line: Option<usize>, rule: &'static str) -> Failure {
-    // It begins with `/`, and is short.
-    let path = GuestPath::new(path).expect("the path is right");
+fn broken(
+    exception: Exception,
+    path: &'static str,
+    line: Option<usize>,
+    rule: &'static str,
+) -> Failure {
+    let path = guest_path(path);
     Failure::new(exception, Error::Broken { path, line, rule })
 }
 

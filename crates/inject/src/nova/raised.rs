@@ -81,6 +81,15 @@ impl Failure {
         Self { exception, error }
     }
 
+    /// Says of which item it is.
+    pub(super) fn of(self, item: ItemName) -> Raised {
+        Raised {
+            item,
+            exception: self.exception,
+            source: self.error,
+        }
+    }
+
     /// Whether nothing can go on, whatever Nova's rules say: the filesystem takes no more changes, or there is no chance.
     pub(super) fn ends_all(&self) -> bool {
         use christen_vfs::Error as FsError;

@@ -299,7 +299,11 @@ impl Appliance<'_> {
 
     /// Opens and mounts as `setup` does, and returns libguestfs's calls to mount.
     fn open(&self, partition: Partition) -> Result<Vec<(String, String)>, Exception> {
-        if self.fails("launch") {
+        let is_inspected = partition == Partition::Inspect;
+        if self.fails("add_drive_opts")
+            || self.fails("launch")
+            || is_inspected && self.fails("inspect_os")
+        {
             return Err(Exception::NovaException);
         }
         let mounts =
@@ -318,6 +322,9 @@ impl Appliance<'_> {
             }
         });
         failures.map_err(|_| Exception::NovaException)?;
+        if self.fails("aug_init") {
+            return Err(Exception::NovaException);
+        }
         Ok(calls)
     }
 }
