@@ -30,7 +30,7 @@ fn has_tools() -> bool {
 
 /// Whether all is to be run that takes longer.
 fn all() -> bool {
-    env::var_os("CHRISTEN_EXT4_ALL").is_some()
+    env::var_os("CHRISTEN_JUDGE_FULL").is_some()
 }
 
 /// A name of random length with random bytes; most are short.
