@@ -21,6 +21,7 @@ mod error;
 mod files;
 mod first_boot;
 pub mod guest;
+mod host_key_pair;
 mod host_keys;
 mod hostname;
 mod item;
@@ -36,6 +37,7 @@ pub mod verify;
 
 pub use change::{Change, Content, State};
 pub use error::{Error, Result};
+pub use host_key_pair::HostKeyPair;
 pub use item::{Item, ItemKind};
 pub use request::{Request, inject};
 pub use stage::{Existing, MAX_READ_BYTES, Notice, Ownership, Secrecy, Stage};
