@@ -7,8 +7,8 @@ use super::{be32_at, checksum, put, u32_at};
 
 const MAGIC: u32 = 0xc03b_3998;
 
-/// No more blocks than this are looked at.
-const MOST_BLOCKS: usize = 4096;
+/// The log is looked at up to this: an input should not take its time here.
+const MOST_BYTES: usize = 4 << 20;
 
 /// Makes a journal look as if it needed recovery: the flag, signatures, the sequence of transactions, and what has a CRC-32C.
 pub fn repair(image: &mut [u8]) {
@@ -21,7 +21,7 @@ pub fn repair(image: &mut [u8]) {
     let Some(inode) = layout.inode(image, number) else {
         return;
     };
-    let mut left = MOST_BLOCKS;
+    let mut left = MOST_BYTES / layout.block;
     let mut log = Vec::new();
     for (logical, block) in blocks(image, &layout, inode, None, &mut left) {
         let at = block.saturating_mul(layout.block);

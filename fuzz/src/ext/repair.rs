@@ -9,8 +9,11 @@ const SUPERBLOCK: usize = 1024;
 /// No more groups than this are looked at.
 const MOST_GROUPS: usize = 64;
 
-/// No more blocks than this are repaired.
-const MOST_BLOCKS: usize = 4096;
+/// No more inodes than this are looked at.
+const MOST_INODES: usize = 4096;
+
+/// Blocks of files are repaired up to this: an input should not take its time here.
+const MOST_BYTES: usize = 4 << 20;
 
 /// What is needed of the superblock.
 #[derive(Debug)]
@@ -19,6 +22,7 @@ pub(super) struct Layout {
     first: usize,
     descriptor_bytes: usize,
     blocks_per_group: usize,
+    clusters_per_group: usize,
     inodes_per_group: usize,
     inode_bytes: usize,
     groups: usize,
@@ -38,9 +42,15 @@ impl Layout {
             .filter(|_| field(0x18) <= 6)?;
         let inode_bytes = u16_at(image, SUPERBLOCK + 0x58);
         let blocks_per_group = field(0x20) as usize;
+        // Without `bigalloc` the field is `s_frags_per_group`.
+        let clusters_per_group = match read_only & 0x200 {
+            0 => blocks_per_group,
+            _ => field(0x24) as usize,
+        };
         let inodes_per_group = field(0x28) as usize;
         let sensible = (128..=block).contains(&inode_bytes)
-            && (8..=block * 8).contains(&blocks_per_group)
+            && (8..=block * 8).contains(&clusters_per_group)
+            && (8..=1 << 20).contains(&blocks_per_group)
             && (8..=block * 8).contains(&inodes_per_group);
         let descriptor_bytes = match incompatible & 0x80 {
             0 => 32,
@@ -52,6 +62,7 @@ impl Layout {
             first: field(0x14) as usize,
             descriptor_bytes,
             blocks_per_group,
+            clusters_per_group,
             inodes_per_group,
             inode_bytes,
             groups: image
@@ -69,7 +80,9 @@ impl Layout {
     }
 
     fn descriptor(&self, group: usize) -> usize {
-        let (mut start, mut index) = ((self.first + 1) * self.block, group);
+        // The superblock is at byte 1024, in whatever block that is.
+        let superblock = SUPERBLOCK / self.block;
+        let (mut start, mut index) = ((superblock + 1) * self.block, group);
         if self.meta_bg {
             // The descriptors of the first groups stand in the first of them, behind its superblock.
             let per_block = self.block / self.descriptor_bytes;
@@ -102,11 +115,14 @@ impl Layout {
 pub fn repair(image: &mut [u8]) {
     put(image, SUPERBLOCK + 0x38, &[0x53, 0xef]);
     if let Some(layout) = Layout::of(image) {
-        let mut left = MOST_BLOCKS;
+        let mut left = MOST_BYTES / layout.block;
+        let mut inodes_left = MOST_INODES;
         for group in 0..layout.groups {
             let descriptor = layout.descriptor(group);
             if layout.has_metadata_csum {
-                for index in 0..layout.inodes_per_group {
+                let inodes = layout.inodes_per_group.min(inodes_left);
+                inodes_left -= inodes;
+                for index in 0..inodes {
                     let number = (group * layout.inodes_per_group + index + 1) as u32;
                     match layout.inode(image, number) {
                         Some(at) => repair_inode(image, &layout, number, at, &mut left),
@@ -115,7 +131,7 @@ pub fn repair(image: &mut [u8]) {
                 }
                 let flags = u16_at(image, descriptor + 0x12);
                 for (place, sum, bits, unmade) in [
-                    (0, 0x18, layout.blocks_per_group, 2),
+                    (0, 0x18, layout.clusters_per_group, 2),
                     (4, 0x1a, layout.inodes_per_group, 1),
                 ] {
                     if flags & unmade != 0 {

@@ -23,7 +23,7 @@ struct Recipe {
 }
 
 /// With a journal an image has 2 MiB: `mke2fs` makes none of fewer than 1024 blocks.
-const RECIPES: [Recipe; 9] = [
+const RECIPES: [Recipe; 11] = [
     Recipe {
         name: "ext2",
         features: "sparse_super,large_file,filetype,dir_index,ext_attr",
@@ -78,6 +78,18 @@ const RECIPES: [Recipe; 9] = [
         features: "sparse_super,filetype,dir_index,ext_attr,extent,metadata_csum,quota,project,extra_isize",
         kibibytes: 512,
         arguments: &[],
+    },
+    Recipe {
+        name: "large-blocks",
+        features: "sparse_super,filetype,dir_index,ext_attr,extent,metadata_csum,64bit,extra_isize",
+        kibibytes: 1024,
+        arguments: &["-b", "4096"],
+    },
+    Recipe {
+        name: "bigalloc",
+        features: "sparse_super,filetype,dir_index,ext_attr,extent,metadata_csum,64bit,bigalloc,extra_isize",
+        kibibytes: 2048,
+        arguments: &["-C", "4096"],
     },
 ];
 
@@ -191,18 +203,23 @@ fn make(recipe: &Recipe, directory: &Path, tree: &Path) -> Result<PathBuf, Box<d
         .args(recipe.arguments)
         .arg("-d")
         .args([tree, &path])
-        .arg(recipe.kibibytes.to_string());
+        .arg(format!("{}k", recipe.kibibytes));
     run(&mut command)?;
     Ok(path)
 }
 
-/// A directory with an index, a file in many pieces, and extended attributes in an inode, a block and an inode of their own.
+/// A directory with an index, a file in many pieces, and extended attributes in an inode, a block and an inode of their own;
+/// nothing where writing is refused.
 fn fill(image: Vec<u8>) -> Result<Vec<u8>, Box<dyn Error>> {
     let device = Arc::new(MemoryDevice::new(image));
-    let mut fs = Ext4::open(
+    let mut fs = match Ext4::open(
         Arc::clone(&device) as _,
         &options(Access::Write, Journal::Refuse),
-    )?;
+    ) {
+        Ok(fs) => fs,
+        Err(christen_ext4::Error::Unsupported(_)) => return Ok(device.snapshot()),
+        Err(error) => return Err(error.into()),
+    };
     let root = fs.root();
     let new = |kind| NewFile {
         kind,
