@@ -37,7 +37,7 @@ pub use self::services::{ServiceState, Services};
 pub use self::sshd::{Sshd, SshdConfig};
 pub use self::users::{PasswordState, User};
 
-use self::files::Files;
+pub(crate) use self::files::Files;
 
 use crate::network::{Candidate, Detected, candidates, detect};
 use crate::{Error, Stage};

@@ -17,6 +17,7 @@ mod assignment;
 mod authorized_keys;
 mod certificates;
 mod change;
+pub mod doctor;
 mod error;
 mod files;
 mod first_boot;

@@ -52,6 +52,8 @@ pub struct CloudInit {
     pub disables_root: bool,
     /// Whether it lets passwords log in over SSH; `None` leaves that to sshd's configuration.
     pub ssh_password: Option<bool>,
+    /// Whether it replaces SSH host keys that are in the image (`ssh_deletekeys`; it is the default).
+    pub deletes_host_keys: bool,
     /// Whether it leaves the network alone (`network: {config: disabled}`).
     pub leaves_network: bool,
     /// The renderers that it tries, in order; `None` for the built-in order.
@@ -153,6 +155,7 @@ impl CloudInit {
             default_user,
             disables_root: config.truth(&["disable_root"]).unwrap_or(true),
             ssh_password: config.truth(&["ssh_pwauth"]),
+            deletes_host_keys: config.truth(&["ssh_deletekeys"]).unwrap_or(true),
             leaves_network: config.text(&["network", "config"]).as_deref() == Some("disabled"),
             renderers: config.list(&["system_info", "network", "renderers"]),
             has_run: files.has_name("/var/lib/cloud/instance")
@@ -374,14 +377,16 @@ impl Config {
 
     fn truth(&self, keys: &[&str]) -> Option<bool> {
         let (_, node) = self.value(keys)?;
-        // `util.translate_bool` takes these and 1; PyYAML reads `yes` and `on` as true by itself.
+        // `util.is_true` and `util.is_false` take these; PyYAML reads `yes` and `on` as true by itself.
         match &node.kind {
             Kind::Bool(truth) => Some(*truth),
             Kind::Number(number) => Some(number == "1"),
-            Kind::Text { text, .. } => Some(matches!(
-                &text.trim().to_ascii_lowercase()[..],
-                "1" | "true" | "on" | "yes"
-            )),
+            Kind::Text { text, .. } => match &text.trim().to_ascii_lowercase()[..] {
+                "1" | "true" | "on" | "yes" => Some(true),
+                "0" | "false" | "off" | "no" => Some(false),
+                // `ssh_pwauth: unchanged`.
+                _ => None,
+            },
             _ => None,
         }
     }

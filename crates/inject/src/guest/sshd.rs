@@ -98,6 +98,17 @@ impl SshdConfig {
                         }
                     }
                 }
+                // These add up.
+                "allowusers" | "denyusers" | "allowgroups" | "denygroups" => self
+                    .values
+                    .entry(directive.keyword)
+                    .or_insert_with(|| SshdValue {
+                        arguments: Vec::new(),
+                        path: place.clone(),
+                        line: directive.line,
+                    })
+                    .arguments
+                    .extend(directive.arguments),
                 _ => {
                     self.values
                         .entry(directive.keyword)
@@ -109,6 +120,11 @@ impl SshdConfig {
                 }
             }
         }
+    }
+
+    /// Whether a name fits a pattern of `*` and `?`, as `AllowUsers` has them.
+    pub fn matches(pattern: &str, name: &str) -> bool {
+        fits(pattern.as_bytes(), name.as_bytes())
     }
 
     /// Returns the value of a keyword, in lower case.

@@ -84,7 +84,7 @@ pub fn opensuse_tumbleweed() -> PhonyTree {
         )
         .file("/usr/etc/login.defs", "UID_MIN 1000\nUID_MAX 60000\nENCRYPT_METHOD YESCRYPT\nUSERGROUPS_ENAB no\n")
         .file("/usr/lib/pam.d/common-password", "password required pam_unix.so use_authtok nullok shadow try_first_pass\n")
-        .file_of("/usr/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nInclude /usr/etc/ssh/sshd_config.d/*.conf\nAuthorizedKeysFile\t.ssh/authorized_keys\n", 0o640, 0, 0)
+        .file_of("/usr/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nInclude /usr/etc/ssh/sshd_config.d/*.conf\nAuthorizedKeysFile\t.ssh/authorized_keys\nUsePAM yes\n", 0o640, 0, 0)
         .directory("/etc/ssh/sshd_config.d", 0o700, 0, 0)
         .file_of("/usr/etc/sudoers", "Defaults always_set_home\nroot ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n", 0o440, 0, 0)
         .directory("/etc/sudoers.d", 0o750, 0, 0)

@@ -153,6 +153,18 @@ impl PhonyTree {
         self
     }
 
+    /// Takes away an extended attribute of a file; it must be there.
+    #[must_use]
+    pub fn without_attribute(mut self, path: &str, name: &str) -> Self {
+        let path = at(path);
+        let file = resolve(&mut self.fs, &path, LastLink::Kept)
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        self.fs
+            .remove_attribute(file, name.as_bytes())
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        self
+    }
+
     /// Whether something is there, links followed.
     pub fn has(&mut self, path: &str) -> bool {
         try_resolve(&mut self.fs, &at(path), LastLink::Followed).is_ok_and(|found| found.is_some())
