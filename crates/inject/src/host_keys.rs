@@ -6,7 +6,7 @@ use christen_instance::model::SshHostKey;
 
 use crate::{Existing, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage, accounts};
 
-const DIRECTORY: &str = "/etc/ssh";
+pub(crate) const DIRECTORY: &str = "/etc/ssh";
 
 /// Says to cloud-init that the keys stay: its default is to delete all of them at the first boot (`cc_ssh.py`, `ssh_deletekeys`).
 const DROP_IN: &str = "/etc/cloud/cloud.cfg.d/95-christen-host-keys.cfg";
@@ -21,13 +21,17 @@ pub(crate) fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result
         return Ok(());
     }
     stage.begin(Item::new(ItemKind::HostKeys));
+    put(stage, keys)
+}
+
+/// Writes host keys, for the current item.
+pub(crate) fn put(stage: &mut Stage<'_>, keys: &[SshHostKey]) -> Result<()> {
     let directory = crate::guest_path(DIRECTORY);
     if !stage.is_directory(&directory)? {
         return Err(stage.impossible("the guest has no `/etc/ssh`: sshd is not installed"));
     }
     let own = private_ownership(stage)?;
     for key in keys {
-        stage.begin(Item::of(ItemKind::HostKeys, &key.algorithm));
         let is_name = key
             .algorithm
             .bytes()
@@ -69,7 +73,6 @@ pub(crate) fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result
             }
         }
     }
-    stage.begin(Item::new(ItemKind::HostKeys));
     cloud_init(stage, keys)
 }
 
