@@ -1,6 +1,7 @@
 //! What is found in a real Debian tree, held against what Debian's tools say of it.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use christen_block::image::{Format, Image, OpenOptions as ImageOptions, Purpose, StatedFormat};
@@ -8,7 +9,7 @@ use christen_ext4::{Access, Ext4, Journal, OpenOptions};
 use christen_inject::guest::{CloudInitState, Init, Inspection, MachineId, ServiceState};
 use christen_inject::network::Renderer;
 use christen_testkit::guest::{self, cloud};
-use christen_testkit::{TempDir, cloud_init, tools};
+use christen_testkit::{TempDir, cloud_init, phony, tools};
 use christen_vfs::Timestamp;
 
 #[test]
@@ -119,4 +120,213 @@ fn a_real_debian_is_as_its_tools_say() {
         .filter(|line| line.contains("/ssh_host_") && line.contains("_key/"))
         .count();
     assert_eq!(found.leftovers.host_keys.len(), keys);
+}
+
+/// The guest's own sshd says what its configuration means (`sshd -T`), in a root of its own that holds the program and its libraries.
+#[test]
+#[ignore = "makes a guest; `cargo xtask guest-check` runs it"]
+fn a_real_sshd_reads_the_same_configuration() {
+    if !guest::require() {
+        return;
+    }
+    let (Some(debugfs), Some(unshare), Some(keygen)) = (
+        tools::require("debugfs"),
+        tools::require("unshare"),
+        tools::require("ssh-keygen"),
+    ) else {
+        return;
+    };
+    let image = cloud::root().unwrap();
+    let root = TempDir::new();
+    let at = |path: &str| root.path().join(path);
+    for directory in [
+        "dev",
+        "etc/ssh/sshd_config.d",
+        "usr/lib",
+        "usr/sbin",
+        "run/sshd",
+    ] {
+        fs::create_dir_all(at(directory)).unwrap();
+    }
+    for (request, to) in [
+        ("rdump /usr/lib/x86_64-linux-gnu", "usr/lib"),
+        ("dump /usr/sbin/sshd", "usr/sbin/sshd"),
+    ] {
+        tools::run(
+            Command::new(&debugfs)
+                .arg("-R")
+                .arg(format!("{request} {}", at(to).display()))
+                .arg(&image),
+        );
+    }
+    fs::set_permissions(at("usr/sbin/sshd"), fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("usr/lib", at("lib")).unwrap();
+    symlink("usr/lib/x86_64-linux-gnu", at("lib64")).unwrap();
+    fs::write(at("dev/null"), "").unwrap();
+    fs::write(at("etc/nsswitch.conf"), "passwd: files\nhosts: files\n").unwrap();
+    fs::write(
+        at("etc/passwd"),
+        "root:x:0:0::/root:/bin/sh\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n",
+    )
+    .unwrap();
+    tools::run(
+        Command::new(keygen)
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(at("etc/ssh/ssh_host_ed25519_key")),
+    );
+    for (main, first, second) in [
+        (
+            "Include sshd_config.d/*.conf\nPermitRootLogin yes\n",
+            "PermitRootLogin no\n",
+            "UsePAM yes\n",
+        ),
+        (
+            "PermitRootLogin yes\nInclude /etc/ssh/sshd_config.d/*.conf\n",
+            "PermitRootLogin no\n",
+            "PermitRootLogin no\n",
+        ),
+        (
+            "PasswordAuthentication=no\nallowusers a \"b c\"\nAllowUsers d # e\n",
+            "",
+            "",
+        ),
+        (
+            "Include sshd_config.d/1*.conf\n",
+            "Match User x\n PermitRootLogin no\n",
+            "PermitEmptyPasswords yes\n",
+        ),
+        (
+            "Include sshd_config.d/*\nAuthorizedKeysFile /k/%u .ssh/a\n",
+            "Match all\nX11Forwarding yes\n",
+            "PubkeyAuthentication no\nPasswordAuthentication yes\n",
+        ),
+        (
+            "AuthorizedKeysFile \"/k k/%u\" none\nUsePAM yes\nUsePAM no\n",
+            "",
+            "",
+        ),
+        (
+            "\tPermitRootLogin\t without-password \r\n#UsePAM yes\n",
+            "",
+            "",
+        ),
+        (
+            "PermitRootLogin = forced-commands-only\nDenyUsers a\nDenyUsers b@c\n",
+            "",
+            "",
+        ),
+    ] {
+        let files = [
+            ("etc/ssh/sshd_config", main),
+            ("etc/ssh/sshd_config.d/10-first.conf", first),
+            ("etc/ssh/sshd_config.d/20-second.conf", second),
+        ];
+        let mut tree = phony::debian_12();
+        for (path, text) in files {
+            fs::write(at(path), text).unwrap();
+            tree = tree.file(&format!("/{path}"), text);
+        }
+        let told = tools::run(
+            Command::new(&unshare)
+                .args(["--user", "--map-root-user", "chroot"])
+                .arg(root.path())
+                .args(["/usr/sbin/sshd", "-T"]),
+        );
+        let told = String::from_utf8(told).unwrap();
+        let theirs = |keyword: &str| -> Vec<String> {
+            told.lines()
+                .filter_map(|line| line.strip_prefix(keyword)?.strip_prefix(' '))
+                .map(str::to_owned)
+                .collect()
+        };
+        let found = Inspection::read(tree.fs()).sshd.unwrap().config;
+        for (keyword, default) in [
+            ("permitrootlogin", "prohibit-password"),
+            ("passwordauthentication", "yes"),
+            ("pubkeyauthentication", "yes"),
+            ("permitemptypasswords", "no"),
+            ("usepam", "no"),
+        ] {
+            // The old name of the same.
+            let ours = found
+                .word(keyword, default)
+                .replace("prohibit-password", "without-password");
+            assert_eq!(theirs(keyword), [ours], "{keyword} of {files:?}");
+        }
+        for keyword in ["allowusers", "denyusers"] {
+            let ours = found.get(keyword).map(|it| it.arguments.clone());
+            assert_eq!(theirs(keyword), ours.unwrap_or_default(), "{files:?}");
+        }
+        let ours = found.get("authorizedkeysfile").map_or_else(
+            || ".ssh/authorized_keys .ssh/authorized_keys2".to_owned(),
+            |it| it.arguments.join(" "),
+        );
+        assert_eq!(theirs("authorizedkeysfile"), [ours], "{files:?}");
+    }
+}
+
+/// The guest's own `ds-identify` finds the same datasources and the same policy in the configuration.
+#[test]
+#[ignore = "makes a guest; `cargo xtask guest-check` runs it"]
+fn a_real_ds_identify_finds_the_same_datasources() {
+    if !guest::require() {
+        return;
+    }
+    let Some(debugfs) = tools::require("debugfs") else {
+        return;
+    };
+    let root = TempDir::new();
+    let script = root.path().join("ds-identify");
+    let text = tools::run(
+        Command::new(debugfs)
+            .args(["-R", "cat /usr/lib/cloud-init/ds-identify"])
+            .arg(cloud::root().unwrap()),
+    );
+    fs::write(&script, text).unwrap();
+    let below = root.path().join("etc/cloud/cloud.cfg.d");
+    fs::create_dir_all(&below).unwrap();
+    for (list, identify) in [
+        ("[ NoCloud, ConfigDrive, None ]", ""),
+        ("['NoCloud', \"Ec2\"]", "policy: enabled\n"),
+        (
+            "[ Ec2 ] # why",
+            "# policy: a\n datasource :  'OpenStack' # b\n",
+        ),
+        (
+            "[Ec2]",
+            "policy: search,found=all\npolicy: \"disabled\"\nno\n",
+        ),
+    ] {
+        let line = format!("datasource_list: {list}\n");
+        fs::write(below.join("99-list.cfg"), &line).unwrap();
+        fs::write(
+            root.path().join("etc/cloud/cloud.cfg"),
+            "users: [default]\n",
+        )
+        .unwrap();
+        fs::write(root.path().join("etc/cloud/ds-identify.cfg"), identify).unwrap();
+        let told = tools::run(
+            Command::new("sh")
+                .arg("-c")
+                .arg(
+                    r#". "$1"; _rc_dsname= _rc_policy=; _read_config < "$PATH_DI_CONFIG"; DI_DSNAME=$_rc_dsname
+                       DI_DSLIST=; DI_KERNEL_CMDLINE=; read_datasource_list; echo "$DI_DSLIST|$_rc_policy""#,
+                )
+                .arg("sh")
+                .arg(&script)
+                .env("DI_MAIN", "noop")
+                .env("DI_LOG", "stderr")
+                .env("PATH_ROOT", root.path()),
+        );
+        let mut tree = phony::debian_12()
+            .file("/etc/cloud/cloud.cfg.d/99-list.cfg", &line)
+            .file("/etc/cloud/ds-identify.cfg", identify);
+        let found = Inspection::read(tree.fs()).cloud_init.unwrap();
+        let ours = format!(
+            "{}|{}\n",
+            found.datasources.names.join(" "),
+            found.policy.unwrap_or_default()
+        );
+        assert_eq!(ours, String::from_utf8(told).unwrap(), "{list}, {identify}");
+    }
 }

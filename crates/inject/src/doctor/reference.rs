@@ -24,7 +24,7 @@ fn entry(text: &mut String, rule: &Rule) {
         .collect();
     let _ = write!(
         text,
-        "\n### `{}`\n\n{}.\n\n- Looks for: {}.\n- Otherwise: {}.\n",
+        "\n### `{}`\n\n{}.\n\n- Looks for: {}.\n- What comes of it: {}.\n",
         rule.name,
         capitalised(&severities.join(" or ")),
         rule.about,
