@@ -69,6 +69,9 @@ pub(crate) enum Command {
     Inject(image::InjectArguments),
     /// Show what `inject` would change in a disk image, as a diff; nothing is written
     Plan(image::PlanArguments),
+    /// Prove, by readers that share nothing with what writes, that a disk image has an instance's identity; exit status 1 when it has
+    /// not, or when not all of it could be read so
+    Verify(image::PlanArguments),
     /// Do a script of changes to a disk image, all of them or none
     Edit(image::EditArguments),
     /// Compare the files of two disk images; exit status 1 when they differ, 2 when that cannot be told

@@ -57,6 +57,14 @@ impl Failure {
         self
     }
 
+    /// The same failure when it comes after the target was changed; `what` says how.
+    pub(crate) fn after_change(mut self, what: &str) -> Self {
+        self.status = Status::Changed;
+        self.details
+            .insert(0, std::mem::replace(&mut self.message, what.to_owned()));
+        self
+    }
+
     fn with_status(status: Status, message: impl Into<String>) -> Self {
         Self {
             status,

@@ -370,6 +370,7 @@ fn there_is_a_manual_page_for_each_command() {
             "christen-schema.1",
             "christen-stat.1",
             "christen-tree.1",
+            "christen-verify.1",
             "christen-xattr-get.1",
             "christen-xattr-list.1",
             "christen-xattr-remove.1",

@@ -11,7 +11,7 @@ use christen_instance::Value;
 use christen_testkit::phony::{self, PhonyTree};
 use christen_testkit::{TempDir, tools};
 use image_support::{Tools, cut_out, disk, hash};
-use support::{christen_in, fail, fail_somehow, items, member, names, put, succeed};
+use support::{christen_in, fail, fail_somehow, items, member, names, put, run, succeed};
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8eE0PG2fKYQ2pcrUFMN9zqB5XqVX0VHm3dqkHxyzab mika@example";
@@ -119,9 +119,12 @@ fn an_identity_is_put_into_a_guest_and_a_second_run_changes_nothing() {
         "{}",
         second.text()
     );
-    assert_eq!(
-        second.stderr,
-        "note: `a.img` has the identity already: nothing was changed\n"
+    assert!(
+        second.stderr.starts_with(
+            "note: `a.img` has the identity already, and nothing was changed: 5 places verified by ext4-view"
+        ),
+        "{}",
+        second.stderr
     );
     assert_eq!(hash(&image), before);
 
@@ -409,6 +412,116 @@ fn a_plan_shows_the_change_and_makes_none() {
     let after = succeed(&mut christen_in(&directory, "plan a.img instance.yaml"));
     assert_eq!(after.text(), "");
     assert_eq!(after.stderr, "note: `a.img` has the identity already\n");
+}
+
+/// What another program has changed since is found, and so is what was never there.
+#[test]
+fn an_identity_is_proven_by_a_second_reader() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let Some(directory) = divided(&tools, "gpt") else {
+        return;
+    };
+    let image = directory.join("a.img");
+    let verify = "verify a.img instance.yaml";
+    let ended = run(&mut christen_in(&directory, verify));
+    assert_eq!(ended.status, 1);
+    assert!(
+        ended
+            .text()
+            .contains("differs: it is not there (ext4-view)"),
+        "{}",
+        ended.text()
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("error: `a.img` does not have the identity\n"),
+        "{}",
+        ended.stderr
+    );
+    let inject = succeed(&mut christen_in(
+        &directory,
+        "inject a.img instance.yaml --format raw",
+    ));
+    let is_verified = |line: &str| line.contains("verified by ext4-view");
+    assert!(inject.text().lines().all(is_verified), "{}", inject.text());
+    let before = hash(&image);
+    let ended = succeed(&mut christen_in(&directory, verify));
+    assert!(ended.text().lines().all(is_verified), "{}", ended.text());
+    let json = succeed(&mut christen_in(&directory, &format!("{verify} --json"))).json();
+    assert_eq!(*member(&json, "verified"), Value::from(true));
+    assert_eq!(hash(&image), before);
+
+    // The home is on the third partition.
+    let whole = fs::read(&image).expect("it is there");
+    let home = put(&directory, "home", &whole[33 << 20..49 << 20]);
+    tools.debugfs(&home, "sif /deploy/.ssh/authorized_keys mode 0100666\n");
+    let mut changed = whole;
+    changed[33 << 20..49 << 20].copy_from_slice(&fs::read(home).expect("it is there"));
+    fs::write(&image, changed).expect("it is ours");
+    let ended = run(&mut christen_in(&directory, verify));
+    assert_eq!(ended.status, 1);
+    assert!(
+        ended.stderr.contains(
+            "  `/home/deploy/.ssh/authorized_keys`: differs: its permission bits are others (ext4-view)\n"
+        ),
+        "{}",
+        ended.stderr
+    );
+}
+
+/// Nova's items land where Nova's options say, its way; and where it would only warn, so do we.
+#[test]
+fn like_nova_means_nova_s_rules() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let Some(directory) = divided(&tools, "gpt") else {
+        return;
+    };
+    let image = directory.join("a.img");
+    put(
+        &directory,
+        "nova.yaml",
+        format!("name: web\nkey: {{name: mine, public_key: \"{KEY}\"}}\nmetadata: {{role: web}}\n"),
+    );
+    let before = hash(&image);
+    let like_nova = |options: &str| {
+        let arguments = format!("inject a.img nova.yaml --format raw --like nova {options}");
+        run(&mut christen_in(&directory, &arguments))
+    };
+    // It is off unless it is asked for.
+    let ended = like_nova("");
+    assert_eq!(ended.status, 0);
+    assert_eq!(
+        ended.stderr,
+        "note: nothing is injected: `libvirt.inject_partition` is -2\n"
+    );
+    // There is no partition 7, and no item that is mandatory.
+    let ended = like_nova("--set libvirt.inject_partition=7");
+    assert_eq!(ended.status, 0);
+    assert!(
+        ended
+            .stderr
+            .starts_with("warning: nothing was injected, and Nova goes on without; "),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(hash(&image), before);
+    let ended = like_nova("--set libvirt.inject_partition=2 --set libvirt.inject_key=true");
+    assert_eq!(ended.status, 0, "{}", ended.stderr);
+    let parts = partitions(&tools, &directory, "a.img");
+    let keys = tools.debugfs(&parts[1], "cat /root/.ssh/authorized_keys\n");
+    assert!(
+        keys.ends_with(&format!(
+            "\n# The following ssh key was injected by Nova\n{KEY}\n"
+        )),
+        "{keys}"
+    );
+    let metadata = tools.debugfs(&parts[1], "cat /meta.js\n");
+    assert!(metadata.contains("{\"role\": \"web\"}"), "{metadata}");
 }
 
 #[test]

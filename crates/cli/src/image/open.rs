@@ -14,7 +14,7 @@ use christen_vfs::{Error, FileSystem, GuestPath, Timestamp};
 
 use super::files::ImageFile;
 use super::filesystems::{self, Engine, Use};
-use super::guest::{self, Guest, Opening};
+use super::guest::{self, Guest, Mounts, Opening};
 use super::layout::{self, Layout, Part, Refused};
 use super::volumes::{self, Place, Volume};
 use super::{failures, files};
@@ -225,15 +225,14 @@ pub(crate) struct GuestImage {
     replay_journal: bool,
 }
 
-/// Finds the guest of an image, to read it.
-pub(crate) fn guest(arguments: &ReadVolumeArguments) -> Result<GuestImage, Failure> {
-    let disk = disk(&arguments.part.image)?;
-    let Chosen { layout, part, why } = choose(
-        &disk.path,
-        &disk.device,
-        &arguments.part.volume,
-        disk.image.format(),
-    )?;
+/// Finds the guest of an image, to read it. The volume need not be the one of the arguments.
+pub(crate) fn guest(
+    arguments: &ReadVolumeArguments,
+    disk: Disk,
+    volume: &VolumeArguments,
+) -> Result<GuestImage, Failure> {
+    let Chosen { layout, part, why } =
+        choose(&disk.path, &disk.device, volume, disk.image.format())?;
     tell_why(&disk.path, &part, why);
     let engine = engine(&disk.path, &part, Use::Read, &arguments.backend);
     Ok(GuestImage {
@@ -248,8 +247,9 @@ pub(crate) fn guest(arguments: &ReadVolumeArguments) -> Result<GuestImage, Failu
 
 impl GuestImage {
     /// Opens the whole tree of the guest with changes that stay in memory.
-    pub(crate) fn in_memory(&self, now: Timestamp) -> Result<Guest, Failure> {
+    pub(crate) fn in_memory(&self, mounts: Mounts, now: Timestamp) -> Result<Guest, Failure> {
         self.open(&Opening {
+            mounts,
             how: changes(self.replay_journal),
             in_memory: true,
             now,
@@ -263,6 +263,30 @@ impl GuestImage {
             guest::refused(Failure::unchanged(message), &self.root, &error)
         })
     }
+}
+
+/// Opens, for reading, an image that was changed, or the one that was made of it.
+pub(crate) fn after(arguments: &WriteArguments) -> Result<Disk, Failure> {
+    let is_overlay = arguments.output_kind == OutputKindArgument::Overlay;
+    let format = match &arguments.output {
+        Some(_) if is_overlay => Some(ImageFormat::Qcow2),
+        _ => arguments.format,
+    };
+    let mut allow_backing = arguments.allow_backing.clone();
+    if let (Some(_), Some(directory)) = (&arguments.output, arguments.image.parent()) {
+        // The image that the new one was made over was named by the user.
+        allow_backing.push(directory.to_owned());
+    }
+    disk(&ReadArguments {
+        image: arguments
+            .output
+            .as_ref()
+            .unwrap_or(&arguments.image)
+            .clone(),
+        format,
+        allow_backing,
+        redo_dir: arguments.redo_dir.clone(),
+    })
 }
 
 /// Opens, for reading, the volume at the place that a change would be made to.
@@ -385,6 +409,18 @@ pub(crate) struct Staged {
 
 /// Opens the volume that is meant for changing.
 pub(crate) fn staged(arguments: &WriteArguments, now: Timestamp) -> Result<Staged, Failure> {
+    changeable(arguments)?.staged(arguments, &arguments.volume, now)
+}
+
+/// An image that is open for changing.
+#[derive(Debug)]
+pub(crate) struct Changeable {
+    image: Image,
+    format: Format,
+}
+
+/// Opens an image for changing.
+pub(crate) fn changeable(arguments: &WriteArguments) -> Result<Changeable, Failure> {
     let format = stated_format(arguments)?;
     let path = arguments.image.clone();
     let purpose = match &arguments.output {
@@ -416,24 +452,38 @@ pub(crate) fn staged(arguments: &WriteArguments, now: Timestamp) -> Result<Stage
             path.display()
         )),
     }
-    let Chosen { layout, part, why } = choose(&path, &image.disk(), &arguments.volume, format)?;
-    tell_why(&path, &part, why);
-    part.is_changeable().map_err(|error| {
-        let failure = cannot_change(&path).detail(part.volume.short());
-        filesystems::refused(failure, &error)
-    })?;
-    let how = changes(arguments.replay_journal);
-    let engine = engine(&path, &part, how, &arguments.backend);
-    Ok(Staged {
-        path,
-        image,
-        layout,
-        part,
-        engine,
-        backend: arguments.backend.clone(),
-        now,
-        replay_journal: arguments.replay_journal,
-    })
+    Ok(Changeable { image, format })
+}
+
+impl Changeable {
+    /// Finds the volume that is meant.
+    pub(crate) fn staged(
+        self,
+        arguments: &WriteArguments,
+        volume: &VolumeArguments,
+        now: Timestamp,
+    ) -> Result<Staged, Failure> {
+        let Self { image, format } = self;
+        let path = arguments.image.clone();
+        let Chosen { layout, part, why } = choose(&path, &image.disk(), volume, format)?;
+        tell_why(&path, &part, why);
+        part.is_changeable().map_err(|error| {
+            let failure = cannot_change(&path).detail(part.volume.short());
+            filesystems::refused(failure, &error)
+        })?;
+        let how = changes(arguments.replay_journal);
+        let engine = engine(&path, &part, how, &arguments.backend);
+        Ok(Staged {
+            path,
+            image,
+            layout,
+            part,
+            engine,
+            backend: arguments.backend.clone(),
+            now,
+            replay_journal: arguments.replay_journal,
+        })
+    }
 }
 
 /// A failure that leaves an image as it was.
@@ -476,17 +526,18 @@ impl Staged {
     }
 
     /// Opens the whole tree of the guest whose root the volume is, for changing.
-    pub(crate) fn guest(&self) -> Result<Guest, Failure> {
-        self.open_guest(changes(self.replay_journal))
+    pub(crate) fn guest(&self, mounts: Mounts) -> Result<Guest, Failure> {
+        self.open_guest(changes(self.replay_journal), mounts)
     }
 
     /// Opens the whole tree of the guest anew, as it is staged, for reading.
-    pub(crate) fn guest_again(&self) -> Result<Guest, Failure> {
-        self.open_guest(Use::Read)
+    pub(crate) fn guest_again(&self, mounts: Mounts) -> Result<Guest, Failure> {
+        self.open_guest(Use::Read, mounts)
     }
 
-    fn open_guest(&self, how: Use) -> Result<Guest, Failure> {
+    fn open_guest(&self, how: Use, mounts: Mounts) -> Result<Guest, Failure> {
         let opening = Opening {
+            mounts,
             how,
             in_memory: false,
             now: self.now,

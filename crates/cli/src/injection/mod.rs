@@ -3,18 +3,107 @@
 pub(crate) mod diff;
 pub(crate) mod read_back;
 pub(crate) mod told;
+pub(crate) mod verdict;
 
-use std::error::Error as _;
+use std::error::Error;
 use std::iter;
 
-use christen_inject::{Change, Error, Notice, Request, Stage};
+use christen_inject::nova::decision::{self, Decision, Information, Injection, Phase, Reason};
+use christen_inject::nova::mount::{self, Partition};
+use christen_inject::nova::{self, Exception};
+use christen_inject::{Change, Notice, Request, Stage};
 use christen_vfs::Timestamp;
 
+use crate::args::image::VolumeArguments;
 use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::image::filesystems;
-use crate::image::guest::Guest;
+use crate::image::guest::{Guest, Mounts};
 use crate::output;
+
+/// Whose way an identity goes.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// Our own.
+    Own,
+    /// Nova's.
+    Nova(Box<Injection>),
+}
+
+impl Way {
+    /// Decides the way; in Nova's it may be that nothing is injected at all.
+    pub(crate) fn of(identity: &Identity) -> Result<Result<Self, Reason>, Failure> {
+        if !identity.like_nova {
+            return Ok(Ok(Self::Own));
+        }
+        let instance = &identity.instance;
+        let decision = decision::decide(
+            instance,
+            &identity.settings,
+            Information::of(instance, Phase::Spawn),
+            decision::is_booted_from_volume(instance),
+        )
+        .map_err(|error| Failure::unchanged("cannot make what is injected").because(&error))?;
+        Ok(match decision {
+            Decision::Inject(injection) => Ok(Self::Nova(injection)),
+            Decision::Nothing(reason) => Err(reason),
+        })
+    }
+
+    /// What is mounted besides the root.
+    pub(crate) fn mounts(&self) -> Mounts {
+        match self {
+            Self::Own => Mounts::All,
+            Self::Nova(it) if it.partition == Partition::Inspect => Mounts::LikeNova,
+            Self::Nova(_) => Mounts::RootOnly,
+        }
+    }
+
+    /// The volume with the root: what was said, else what the way says.
+    pub(crate) fn volume(&self, said: &VolumeArguments) -> VolumeArguments {
+        let is_said = said.partition.is_some() || said.lv.is_some() || said.volume.is_some();
+        match self {
+            Self::Nova(it) if !is_said => match it.partition {
+                Partition::Number(number) => VolumeArguments {
+                    partition: Some(number.get()),
+                    ..VolumeArguments::default()
+                },
+                _ => said.clone(),
+            },
+            _ => said.clone(),
+        }
+    }
+
+    /// What becomes of a guest that is not there, or cannot be opened: an error, or in Nova's way perhaps a warning.
+    pub(crate) fn not_opened(&self, failure: Failure) -> Result<(), Failure> {
+        let Self::Nova(it) = self else {
+            return Err(failure);
+        };
+        let raised = mount::not_opened(&it.items, it.mandatory, Exception::NovaException);
+        match raised {
+            Some(exception) => Err(failure.detail(format!("Nova raises {exception}"))),
+            None => {
+                output::warning(&format!(
+                    "nothing was injected, and Nova goes on without; {}",
+                    failure.render().trim_end()
+                ));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Says why Nova injects nothing.
+pub(crate) fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::ConfigDrive => "the instance has a config drive, which holds all this",
+        Reason::Phase => "this is no time at which it injects",
+        Reason::Off => "`libvirt.inject_partition` is -2",
+        Reason::BootedFromVolume => "the root disk is a volume",
+        Reason::NoItems => "there is nothing to inject",
+        _ => "it decides so",
+    }
+}
 
 /// What an injection did in memory, or would do.
 #[derive(Debug)]
@@ -32,20 +121,39 @@ impl Staged {
     }
 }
 
-/// Puts an identity into a guest, in memory.
+/// Puts an identity into a guest, in memory. The failure is what could not be done, in words.
 pub(crate) fn stage(
     guest: &mut Guest,
     identity: &mut Identity,
+    way: &Way,
     now: Timestamp,
-) -> Result<Staged, Error> {
+    failure: impl FnOnce() -> Failure,
+) -> Result<Staged, Failure> {
     let mut stage = Stage::new(&mut guest.tree);
-    let mut request = Request {
-        instance: &identity.instance,
-        settings: &identity.settings,
-        now,
-        random: &mut *identity.random,
-    };
-    christen_inject::inject(&mut stage, &mut request)?;
+    match way {
+        Way::Own => {
+            let mut request = Request {
+                instance: &identity.instance,
+                settings: &identity.settings,
+                now,
+                random: &mut *identity.random,
+            };
+            christen_inject::inject(&mut stage, &mut request)
+                .map_err(|error| refused(failure(), &error))?;
+        }
+        Way::Nova(it) => {
+            let outcome = nova::inject(&mut stage, &it.items, it.mandatory, &mut *identity.random)
+                .map_err(|error| refused(failure(), &error))?;
+            for warning in &outcome.warnings {
+                let mut text = warning.to_string();
+                let causes = iter::successors(warning.source(), |&error| error.source());
+                for cause in causes {
+                    text.push_str(&format!(": {cause}"));
+                }
+                output::warning(&output::visible(&text));
+            }
+        }
+    }
     Ok(Staged {
         changes: stage.changes(),
         notices: stage.notices().to_vec(),
@@ -63,7 +171,7 @@ pub(crate) fn tell_notices(guest: &[String], notices: &[Notice]) {
 }
 
 /// Adds to a failure why an identity cannot be put into a guest, and what the user can do.
-pub(crate) fn refused(failure: Failure, error: &Error) -> Failure {
+fn refused(failure: Failure, error: &(dyn Error + 'static)) -> Failure {
     let mut causes = iter::successors(error.source(), |&error| error.source());
     let is_apart = |it: &christen_vfs::Error| matches!(it, christen_vfs::Error::NotMounted(_));
     let not_mounted = causes.any(|it| it.downcast_ref().is_some_and(is_apart));

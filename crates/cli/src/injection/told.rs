@@ -7,23 +7,51 @@ use christen_inject::{Change, Item, Notice, Secrecy, State};
 use christen_instance::Value;
 use christen_vfs::Kind;
 
+use super::verdict::Verdicts;
 use crate::image::show;
 use crate::image::text::shown;
 use crate::output;
 
 /// One line for each place of each item: `+` for what was made, `~` for what was changed, `-` for what was removed, and `=` for what
-/// was there already.
-pub(crate) fn text(changes: &[Change]) -> String {
+/// was there already; and behind it, who has verified it.
+pub(crate) fn text(changes: &[Change], verdicts: &Verdicts) -> String {
     let items = by_item(changes);
     let width = items.keys().map(|it| it.to_string().chars().count());
     let width = width.max().unwrap_or(0);
+    let place_width = changes.iter().map(|it| it.path.to_string().chars().count());
+    let place_width = place_width.max().unwrap_or(0);
     let mut text = String::new();
     for (item, changes) in items {
         let item = item.to_string();
         for change in changes {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{item:width$}  {} {}", sign(change), change.path);
+            let _ = writeln!(
+                text,
+                "{item:width$}  {} {:place_width$}  {}",
+                sign(change),
+                change.path.to_string(),
+                output::visible(&verdicts.words(&change.path)),
+            );
         }
+    }
+    text
+}
+
+/// One line for each place: what is said of it, and what it is for.
+pub(crate) fn verdicts(changes: &[Change], verdicts: &Verdicts) -> String {
+    let width = changes.iter().map(|it| it.path.to_string().chars().count());
+    let width = width.max().unwrap_or(0);
+    let mut text = String::new();
+    for change in changes {
+        let items: Vec<_> = change.items.iter().map(ToString::to_string).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{:width$}  {} ({})",
+            change.path.to_string(),
+            output::visible(&verdicts.words(&change.path)),
+            items.join(", "),
+        );
     }
     text
 }

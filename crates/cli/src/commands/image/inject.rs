@@ -6,12 +6,13 @@ use christen_inject::Change;
 use christen_instance::{Dialect, Value};
 use christen_vfs::FileSystem;
 
-use crate::args::image::InjectArguments;
+use crate::args::image::{InjectArguments, WriteArguments};
 use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
-use crate::image::guest::Guest;
+use crate::image::guest::{Guest, Mounts};
 use crate::image::{open, show, values};
-use crate::injection::{self, read_back, told};
+use crate::injection::verdict::{self, Mounted, Verdicts};
+use crate::injection::{self, Way, read_back, told};
 use crate::progress::Busy;
 use crate::{clock, output};
 
@@ -25,41 +26,49 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
         Dialect::OpenStack,
         time,
     )?;
+    let way = match Way::of(&identity)? {
+        Ok(way) => way,
+        Err(reason) => return nothing(image, injection::reason(reason)),
+    };
     let now = values::timestamp(time);
     let busy = Busy::new("changing");
-    let disk = open::staged(image, now)?;
-    let cannot_inject = || {
-        Failure::unchanged(format!(
-            "cannot inject into `{}`: the image was not changed",
-            image.image.display()
-        ))
+    let volume = way.volume(&image.volume);
+    let opened = open::changeable(image)?.staged(image, &volume, now);
+    let opened = opened.and_then(|disk| Ok((disk.guest(way.mounts())?, disk)));
+    let (mut guest, disk) = match opened {
+        Ok(opened) => opened,
+        Err(failure) => {
+            way.not_opened(failure)?;
+            return nothing(image, "the image cannot be opened");
+        }
     };
-    let mut guest = disk.guest()?;
-    let staged = injection::stage(&mut guest, &mut identity, now)
-        .map_err(|error| injection::refused(cannot_inject(), &error))?;
+    let staged = injection::stage(&mut guest, &mut identity, &way, now, || {
+        cannot_inject(image)
+    })?;
     if image.dry_run {
         drop(busy);
         return super::plan::tell(&image.image, &guest, &staged, image.json);
     }
-    let volumes = volumes(&guest);
+    let (volumes, mounted) = (volumes(&guest), Mounted::of(&guest.volumes));
     let notices = std::mem::take(&mut guest.notices);
-    let is_new = image.output.is_some();
-    let committed = if staged.is_change() {
-        guest
-            .tree
-            .finish()
-            .map_err(|error| cannot_inject().because(&error))?;
+    let is_change = staged.is_change();
+    let committed = if is_change {
+        let finished = guest.tree.finish();
+        finished.map_err(|error| cannot_inject(image).because(&error))?;
         drop(guest);
-        check(&staged.changes, &disk, &cannot_inject)?;
+        check(&staged.changes, &disk, way.mounts(), image)?;
         Some(disk.commit(&busy)?)
     } else {
-        // Nothing of it is kept, so that the image stays as it is in every byte.
+        // Nothing of it is kept, so that the image stays as it is in every byte. A new image is what was asked for all the same.
         drop(guest);
+        let is_new = image.output.is_some();
         is_new.then(|| disk.commit(&busy)).transpose()?
     };
+    let verdicts = verify(&staged.changes, &mounted, image, is_change)?;
     drop(busy);
     injection::tell_notices(&notices, &staged.notices);
     let target = image.output.as_deref().unwrap_or(&image.image);
+    let (ranges, bytes) = committed.map_or((0, 0), |it| (it.ranges, it.bytes));
     if image.json {
         output::json(&output::object([
             ("image", show::path_value(&image.image)),
@@ -71,54 +80,117 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
                     .map_or(Value::Null, show::path_value),
             ),
             ("volumes", volumes),
-            ("changed", staged.is_change().into()),
+            ("changed", is_change.into()),
             ("items", told::value(&staged.changes)),
+            ("verified", verdicts.all_verified().into()),
+            ("verdicts", verdicts.value()),
             ("notices", told::notices(&notices, &staged.notices)),
-            (
-                "ranges",
-                output::number(committed.as_ref().map_or(0, |it| it.ranges)),
-            ),
-            (
-                "bytes_written",
-                output::number(committed.as_ref().map_or(0, |it| it.bytes)),
-            ),
+            ("ranges", output::number(ranges)),
+            ("bytes_written", output::number(bytes)),
         ]))?;
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        output::data(told::text(&staged.changes, &verdicts).as_bytes())?;
+        let (target, summary) = (target.display(), verdicts.summary());
+        output::note(&match (is_change, staged.changes.is_empty()) {
+            (_, true) => format!("there is nothing to put into `{target}`"),
+            (false, _) => {
+                format!("`{target}` has the identity already, and nothing was changed: {summary}")
+            }
+            (true, _) => format!(
+                "`{target}` has the identity: {summary}, {} written in {ranges} {}",
+                show::size_text(bytes),
+                if ranges == 1 { "range" } else { "ranges" },
+            ),
+        });
     }
-    output::data(told::text(&staged.changes).as_bytes())?;
-    match committed {
-        Some(committed) if staged.is_change() => output::note(&format!(
-            "`{}` has the identity: {} read back before the commit, {} written in {}",
-            target.display(),
-            count(staged.changes.len() as u64, "place", "places"),
-            show::size_text(committed.bytes),
-            count(committed.ranges, "range", "ranges"),
-        )),
-        _ if staged.changes.is_empty() => output::note(&format!(
-            "the description has nothing to put into `{}`",
-            target.display()
-        )),
-        _ => output::note(&format!(
-            "`{}` has the identity already: nothing was changed",
-            target.display()
-        )),
+    match is_change {
+        true => tell_differences(&verdicts, Failure::changed, image),
+        false => tell_differences(&verdicts, Failure::unchanged, image),
+    }
+}
+
+/// Nothing is injected, and that is no failure.
+fn nothing(image: &WriteArguments, why: &str) -> Outcome {
+    if let Some(new) = &image.output {
+        let message = format!("nothing is injected, so `{}` was not made", new.display());
+        return Err(Failure::unchanged(message).detail(why));
+    }
+    if image.json {
+        output::json(&output::object([
+            ("image", show::path_value(&image.image)),
+            ("changed", false.into()),
+            ("nothing_because", why.into()),
+        ]))?;
+    } else {
+        output::note(&format!("nothing is injected: {why}"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn cannot_inject(image: &WriteArguments) -> Failure {
+    Failure::unchanged(format!(
+        "cannot inject into `{}`: the image was not changed",
+        image.image.display()
+    ))
 }
 
 /// Opens the guest anew from the staged bytes, and looks whether everything is there.
 fn check(
     changes: &[Change],
     disk: &open::Staged,
-    failure: &dyn Fn() -> Failure,
+    mounts: Mounts,
+    image: &WriteArguments,
 ) -> Result<(), Failure> {
-    let mut fresh = disk.guest_again()?;
+    let mut fresh = disk.guest_again(mounts)?;
     read_back::check(changes, &mut fresh.tree).map_err(|error| {
-        failure()
+        cannot_inject(image)
             .detail("what was staged is not what is read back, so it was not committed")
             .because(&error)
             .hint("this is a defect of christen or of the image: `christen check` tells which")
     })
+}
+
+/// Has the image read, as it is after the commit, by what did not write it.
+fn verify(
+    changes: &[Change],
+    volumes: &[Mounted],
+    image: &WriteArguments,
+    is_change: bool,
+) -> Result<Verdicts, Failure> {
+    let verified = open::after(image).and_then(|disk| verdict::verify(changes, volumes, &disk));
+    verified.map_err(|failure| match is_change {
+        true => {
+            failure.after_change("the identity was put into the image, and could not be verified")
+        }
+        false => failure,
+    })
+}
+
+/// Fails if a place is other than it was meant.
+pub(super) fn tell_differences(
+    verdicts: &Verdicts,
+    failure: fn(String) -> Failure,
+    image: &WriteArguments,
+) -> Outcome {
+    let target = image.output.as_deref().unwrap_or(&image.image);
+    differences(
+        verdicts,
+        failure(format!(
+            "what `{}` has is not what was meant",
+            target.display()
+        )),
+    )
+}
+
+/// Fails, in these words, if a place is other than it was meant.
+pub(super) fn differences(verdicts: &Verdicts, failure: Failure) -> Outcome {
+    let mut differing = verdicts.differing().peekable();
+    if differing.peek().is_none() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(differing.fold(failure, |failure, it| {
+        failure.detail(format!("`{}`: {}", it.path, verdicts.words(&it.path)))
+    }))
 }
 
 /// What the guest's tree is made of, as JSON.
@@ -130,8 +202,4 @@ pub(super) fn volumes(guest: &Guest) -> Value {
         Value::Object(members)
     });
     Value::Array(volumes.collect())
-}
-
-fn count(number: u64, one: &str, several: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { several })
 }

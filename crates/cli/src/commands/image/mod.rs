@@ -13,4 +13,5 @@ pub(crate) mod plan;
 pub(crate) mod recover;
 pub(crate) mod stat;
 pub(crate) mod tree;
+pub(crate) mod verify;
 pub(crate) mod xattr;

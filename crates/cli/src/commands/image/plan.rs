@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
 use crate::image::guest::Guest;
 use crate::image::{open, show, values};
-use crate::injection::{self, Staged, diff, told};
+use crate::injection::{self, Staged, Way, diff, told};
 use crate::progress::Busy;
 use crate::{clock, output};
 
@@ -23,14 +23,38 @@ pub(crate) fn run(arguments: &PlanArguments) -> Outcome {
         Dialect::OpenStack,
         time,
     )?;
+    let path = &arguments.image.part.image.image;
+    let way = match Way::of(&identity)? {
+        Ok(way) => way,
+        Err(reason) => {
+            let why = injection::reason(reason);
+            if arguments.json {
+                output::json(&output::object([
+                    ("image", show::path_value(path)),
+                    ("would_change", false.into()),
+                    ("nothing_because", why.into()),
+                ]))?;
+            } else {
+                output::note(&format!("nothing would be injected: {why}"));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let now = values::timestamp(time);
     let busy = Busy::new("planning");
-    let path = &arguments.image.part.image.image;
-    let image = open::guest(&arguments.image)?;
-    let mut guest = image.in_memory(now)?;
-    let staged = injection::stage(&mut guest, &mut identity, now).map_err(|error| {
-        let message = format!("an injection into `{}` would fail", path.display());
-        injection::refused(Failure::unchanged(message), &error)
+    let volume = way.volume(&arguments.image.part.volume);
+    let disk = open::disk(&arguments.image.part.image)?;
+    let opened = open::guest(&arguments.image, disk, &volume)
+        .and_then(|image| Ok((image.in_memory(way.mounts(), now)?, image)));
+    let (mut guest, _image) = match opened {
+        Ok(opened) => opened,
+        Err(failure) => {
+            way.not_opened(failure)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let staged = injection::stage(&mut guest, &mut identity, &way, now, || {
+        Failure::unchanged(format!("an injection into `{}` would fail", path.display()))
     })?;
     drop(busy);
     tell(path, &guest, &staged, arguments.json)
@@ -60,7 +84,7 @@ pub(super) fn tell(path: &Path, guest: &Guest, staged: &Staged, json: bool) -> O
     output::data(diff::text(&staged.changes).as_bytes())?;
     let path = path.display();
     match (changed.count(), staged.changes.len()) {
-        (0, 0) => output::note(&format!("the description has nothing to put into `{path}`")),
+        (0, 0) => output::note(&format!("there is nothing to put into `{path}`")),
         (0, _) => output::note(&format!("`{path}` has the identity already")),
         (1, _) => output::note(&format!(
             "1 place of `{path}` would change; nothing was written"

@@ -1,14 +1,17 @@
 //! The whole tree of a guest: its root, and what it mounts there of the same image.
 
 mod sources;
-mod table;
 
+use std::error::Error as _;
 use std::sync::Arc;
 
+use christen_inject::guest::Fstab;
+use christen_inject::guest::fstab::{Mount, Spec};
+use christen_inject::{Error as InjectError, Stage};
+use christen_vfs::walk::{LastLink, resolve_place};
 use christen_vfs::{Error as FsError, FileSystem, GuestPath, Mounted, Opener, Timestamp};
 
 use self::sources::{Named, Sources};
-use self::table::Line;
 use super::filesystems::{self, Engine, OpenError, Use};
 use super::layout::{Layout, Part};
 use super::scratch::Scratch;
@@ -42,9 +45,22 @@ const WITHOUT_FILES: [&[u8]; 21] = [
     b"usbfs",
 ];
 
+/// What is mounted besides the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mounts {
+    /// What the guest mounts; what is not at hand keeps its mount point free.
+    All,
+    /// What can be mounted of what the guest mounts, as Nova does it: without the rest, files land below its mount points.
+    LikeNova,
+    /// Nothing.
+    RootOnly,
+}
+
 /// How the volumes of a guest are opened.
 #[derive(Debug, Clone)]
 pub(crate) struct Opening {
+    /// What is mounted besides the root.
+    pub(crate) mounts: Mounts,
     /// For what.
     pub(crate) how: Use,
     /// Changes stay in memory and are forgotten.
@@ -69,8 +85,10 @@ pub(crate) struct Guest {
 /// A volume that is part of the tree.
 #[derive(Debug, Clone)]
 pub(crate) struct Joined {
-    /// Where the guest mounts it.
+    /// Where the guest mounts it, as it says.
     pub(crate) at: GuestPath,
+    /// The same with the links on the way resolved.
+    pub(crate) names: Vec<Vec<u8>>,
     /// The volume.
     pub(crate) part: Part,
 }
@@ -82,8 +100,8 @@ pub(crate) enum GuestError {
     #[error(transparent)]
     Root(#[from] OpenError),
     /// What it mounts cannot be read.
-    #[error("cannot read `/etc/fstab`")]
-    Table(#[source] FsError),
+    #[error(transparent)]
+    Table(InjectError),
     /// The way to a mount point cannot be read.
     #[error("cannot reach `{at}`, where the guest mounts a volume")]
     Mount { at: GuestPath, source: FsError },
@@ -110,42 +128,75 @@ pub(crate) fn open(
         tree: Mounted::new(fs),
         volumes: vec![Joined {
             at: GuestPath::root(),
+            names: Vec::new(),
             part: root.clone(),
         }],
         notices: Vec::new(),
     };
     guest.tree.set_now(opening.now);
-    let lines = table::read(&mut guest.tree).map_err(GuestError::Table)?;
-    let is_root = |it: &&Line| it.target == GuestPath::root();
-    let own = lines.iter().find(is_root).map(|it| it.source.clone());
-    let sources = Sources::new(layout, own.as_deref());
-    guest.look_at_root(root, own.as_deref(), &sources);
-    for line in in_order(&lines) {
-        guest.add(line, &sources, opening)?;
+    if opening.mounts == Mounts::RootOnly {
+        return Ok(guest);
+    }
+    let entries = match read_table(&mut guest.tree) {
+        Ok(entries) => entries,
+        Err(error) if is_damage(&error) => return Err(GuestError::Table(error)),
+        Err(error) => {
+            guest.notices.push(format!(
+                "what the guest mounts is not known: {error}{}",
+                error.source().map_or(String::new(), |it| format!(": {it}"))
+            ));
+            Vec::new()
+        }
+    };
+    let is_root = |it: &&Mount| it.mount_point == Some(GuestPath::root());
+    let own = entries.iter().rev().find(is_root).map(|it| &it.spec);
+    let sources = Sources::new(layout, own);
+    guest.look_at_root(root, own, &sources);
+    for (at, entry) in in_order(&entries) {
+        guest.add(at, entry, &sources, opening)?;
     }
     Ok(guest)
 }
 
-/// The lines that a guest mounts when it starts, what is above before what is below it, as systemd orders them.
-fn in_order(lines: &[Line]) -> Vec<&Line> {
-    let mut lines: Vec<_> = lines
+fn read_table(tree: &mut Mounted) -> Result<Vec<Mount>, InjectError> {
+    let Ok(path) = GuestPath::new("/etc/fstab") else {
+        return Ok(Vec::new());
+    };
+    let text = Stage::new(tree).read(&path)?.unwrap_or_default();
+    Ok(Fstab::parse(&text).entries)
+}
+
+/// Whether nothing more can be done with a filesystem.
+fn is_damage(error: &InjectError) -> bool {
+    let source = match error {
+        InjectError::File { source, .. } => source,
+        _ => return false,
+    };
+    matches!(source, FsError::Io(_) | FsError::Corrupt(_))
+}
+
+/// What a guest mounts when it starts, what is above before what is below it, as systemd orders it.
+fn in_order(entries: &[Mount]) -> Vec<(&GuestPath, &Mount)> {
+    let mut entries: Vec<_> = entries
         .iter()
-        .filter(|line| {
-            let has_files = !WITHOUT_FILES.contains(&&*line.kind) || is_bound(line);
-            has_files && !line.has("noauto") && line.target != GuestPath::root()
+        .filter_map(|entry| {
+            let at = entry.mount_point.as_ref()?;
+            let has_files = !WITHOUT_FILES.contains(&&*entry.kind) || is_bound(entry);
+            let is_mounted = has_files && entry.is_automatic() && *at != GuestPath::root();
+            is_mounted.then_some((at, entry))
         })
         .collect();
-    lines.sort_by_key(|line| line.target.components().count());
-    lines
+    entries.sort_by_key(|(at, _)| at.components().count());
+    entries
 }
 
 /// A directory that is mounted a second time.
-fn is_bound(line: &Line) -> bool {
-    line.has("bind") || line.has("rbind")
+fn is_bound(entry: &Mount) -> bool {
+    entry.has_option("bind") || entry.has_option("rbind")
 }
 
-fn is_in_memory(line: &Line) -> bool {
-    line.kind == b"tmpfs" || line.kind == b"ramfs"
+fn is_in_memory(entry: &Mount) -> bool {
+    entry.kind == b"tmpfs" || entry.kind == b"ramfs"
 }
 
 /// The same part, with changes kept in memory if that is wanted.
@@ -159,7 +210,7 @@ fn staged(part: &Part, opening: &Opening) -> Part {
 
 impl Guest {
     /// Tells if the guest says that its root is another volume than the one that was taken for it.
-    fn look_at_root(&mut self, root: &Part, own: Option<&[u8]>, sources: &Sources<'_>) {
+    fn look_at_root(&mut self, root: &Part, own: Option<&Spec>, sources: &Sources<'_>) {
         let Some(own) = own else {
             return;
         };
@@ -174,20 +225,20 @@ impl Guest {
         }
     }
 
-    /// Mounts what a line says.
+    /// Mounts what an entry says.
     fn add(
         &mut self,
-        line: &Line,
+        at: &GuestPath,
+        entry: &Mount,
         sources: &Sources<'_>,
         opening: &Opening,
     ) -> Result<(), GuestError> {
-        let source = shown(&line.source);
-        let at = &line.target;
-        let found = match sources.find(&line.source) {
-            _ if is_bound(line) => Err(format!("the directory `{source}` once more")),
-            _ if is_in_memory(line) => Err("a filesystem in memory".to_owned()),
-            Named::None => Err(format!("`{source}`, which the image does not have")),
-            Named::Several => Err(format!("`{source}`, as several volumes are called")),
+        let spec = &entry.spec;
+        let found = match sources.find(spec) {
+            _ if is_bound(entry) => Err(format!("the directory `{spec}` once more")),
+            _ if is_in_memory(entry) => Err("a filesystem in memory".to_owned()),
+            Named::None => Err(format!("`{spec}`, which the image does not have")),
+            Named::Several => Err(format!("`{spec}`, as several volumes are called")),
             Named::Part(part) => match self.holder(part) {
                 // Two writers at one volume would destroy it.
                 Some(other) => Err(format!("{}, which is at `{other}`", part.volume.short())),
@@ -195,27 +246,12 @@ impl Guest {
             },
         };
         let outcome = match found {
-            Ok(part) => {
-                let open = opener(part, line, opening);
-                let mounted = self.tree.mount_when_needed(at, part.volume.short(), open);
-                if mounted.is_ok() {
-                    self.volumes.push(Joined {
-                        at: at.clone(),
-                        part: part.clone(),
-                    });
-                }
-                match mounted {
-                    Err(FsError::NotFound) => self.keep_free(
-                        line,
-                        format!(
-                            "{}, for which the guest makes a directory when it starts",
-                            part.volume.short()
-                        ),
-                    ),
-                    other => other.map(drop),
-                }
+            Ok(part) if opening.mounts == Mounts::LikeNova => {
+                self.join_now(at, part, entry, opening)
             }
-            Err(absent) => self.keep_free(line, absent),
+            Err(_) if opening.mounts == Mounts::LikeNova => Ok(()),
+            Ok(part) => self.join(at, part, entry, opening),
+            Err(absent) => self.keep_free(at, entry, absent),
         };
         match outcome {
             // Below what is not at hand, or cannot be opened, nothing can be put in any case.
@@ -227,18 +263,69 @@ impl Guest {
             // The guest will not be able to mount it either.
             Err(error) => {
                 self.notices.push(format!(
-                    "`/etc/fstab` mounts `{source}` at `{at}`, where nothing can be mounted: {error}"
+                    "`/etc/fstab` mounts `{spec}` at `{at}`, where nothing can be mounted: {error}"
                 ));
                 Ok(())
             }
         }
     }
 
-    fn keep_free(&mut self, line: &Line, absent: String) -> Result<(), FsError> {
-        let at = &line.target;
+    fn join(
+        &mut self,
+        at: &GuestPath,
+        part: &Part,
+        entry: &Mount,
+        opening: &Opening,
+    ) -> Result<(), FsError> {
+        let place = resolve_place(&mut self.tree, at, LastLink::Followed);
+        let open = opener(part, entry, opening);
+        match self.tree.mount_when_needed(at, part.volume.short(), open) {
+            Ok(_) => self.volumes.push(Joined {
+                at: at.clone(),
+                names: place?.names,
+                part: part.clone(),
+            }),
+            Err(FsError::NotFound) => {
+                let volume = part.volume.short();
+                let absent =
+                    format!("{volume}, for which the guest makes a directory when it starts");
+                return self.keep_free(at, entry, absent);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Mounts a volume if that can be done.
+    fn join_now(
+        &mut self,
+        at: &GuestPath,
+        part: &Part,
+        entry: &Mount,
+        opening: &Opening,
+    ) -> Result<(), FsError> {
+        let volume = part.volume.short();
+        match opener(part, entry, opening)() {
+            Ok(fs) => {
+                let names = resolve_place(&mut self.tree, at, LastLink::Followed)?.names;
+                self.tree.mount(at, fs)?;
+                self.volumes.push(Joined {
+                    at: at.clone(),
+                    names,
+                    part: part.clone(),
+                });
+            }
+            Err(error) => self
+                .notices
+                .push(format!("{volume} is not mounted at `{at}`: {error}")),
+        }
+        Ok(())
+    }
+
+    fn keep_free(&mut self, at: &GuestPath, entry: &Mount, absent: String) -> Result<(), FsError> {
         self.tree.mount_absent(at, absent.clone())?;
         // What is empty when the guest starts is no surprise.
-        if !is_in_memory(line) {
+        if !is_in_memory(entry) {
             self.notices
                 .push(format!("`{at}` is for {absent}: nothing can be put there"));
         }
@@ -253,9 +340,9 @@ impl Guest {
 }
 
 /// Opens a volume besides the root.
-fn opener(part: &Part, line: &Line, opening: &Opening) -> Opener {
+fn opener(part: &Part, entry: &Mount, opening: &Opening) -> Opener {
     let (part, opening) = (part.clone(), opening.clone());
-    let subvolume = line.value("subvol").map(shown);
+    let subvolume = entry.option("subvol").map(shown);
     Box::new(move || {
         if opening.how.changes() {
             part.is_changeable()?;

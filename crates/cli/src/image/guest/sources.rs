@@ -1,5 +1,7 @@
 //! Which volume of an image a guest means, by the names that `/etc/fstab` has for it.
 
+use christen_inject::guest::fstab::Spec;
+
 use crate::image::layout::{Layout, Part};
 use crate::image::volumes::Place;
 
@@ -24,54 +26,45 @@ pub(super) enum Named<'a> {
 
 impl<'a> Sources<'a> {
     /// `root` is what the guest says that its root is, if it says so.
-    pub(super) fn new(layout: &'a Layout, root: Option<&[u8]>) -> Self {
-        let disk = root.and_then(split_device).map(|(disk, _)| disk.to_vec());
+    pub(super) fn new(layout: &'a Layout, root: Option<&Spec>) -> Self {
+        let disk = match root {
+            Some(Spec::Device(path)) => split_device(&path.to_bytes()).map(|(disk, _)| disk),
+            _ => None,
+        };
         Self { layout, disk }
     }
 
     /// Finds the volume with a name.
     ///
-    /// The names are those of fstab(5), and of the links that udev makes (`rules.d/60-persistent-storage.rules`, `13-dm-disk.rules`
-    /// and LVM2's `11-dm-lvm.rules`).
-    pub(super) fn find(&self, source: &[u8]) -> Named<'a> {
-        if let Some((tag, value)) = split_at_byte(source, b'=')
-            && !tag.contains(&b'/')
-        {
-            let value = unquoted(value);
-            return match tag {
-                b"UUID" => self.by_uuid(value),
-                b"LABEL" => self.by_label(value),
-                b"PARTUUID" => self.by_partition(value, |it| it.uuid.as_deref(), true),
-                b"PARTLABEL" => self.by_partition(value, |it| it.name.as_deref(), false),
-                _ => Named::None,
-            };
+    /// The names of devices are those of Linux, and of the links that udev makes for logical volumes (LVM2's `11-dm-lvm.rules`).
+    pub(super) fn find(&self, spec: &Spec) -> Named<'a> {
+        match spec {
+            Spec::Uuid(value) => self.by_uuid(value),
+            Spec::Label(value) => self.by_label(value),
+            Spec::PartUuid(value) => self.by_partition(value, |it| it.uuid.as_deref(), true),
+            Spec::PartLabel(value) => self.by_partition(value, |it| it.name.as_deref(), false),
+            Spec::Device(path) => self.by_device(&path.to_bytes()),
+            Spec::Other(_) => Named::None,
         }
-        for (directory, tag) in [
-            ("/dev/disk/by-uuid/", &b"UUID"[..]),
-            ("/dev/disk/by-label/", b"LABEL"),
-            ("/dev/disk/by-partuuid/", b"PARTUUID"),
-            ("/dev/disk/by-partlabel/", b"PARTLABEL"),
-        ] {
-            if let Some(name) = source.strip_prefix(directory.as_bytes()) {
-                return self.find(&[tag, b"=", &decoded(name)].concat());
-            }
-        }
-        if let Some(name) = source.strip_prefix(b"/dev/mapper/") {
+    }
+
+    fn by_device(&self, name: &[u8]) -> Named<'a> {
+        if let Some(name) = name.strip_prefix(b"/dev/mapper/") {
             return self.by_place(|place| match place {
                 Place::Logical { group, volume } => mapped(group, volume).as_bytes() == name,
                 _ => false,
             });
         }
-        let Some((disk, number)) = split_device(source) else {
-            let Ok(name) = str::from_utf8(source) else {
+        let Some((disk, number)) = split_device(name) else {
+            let Ok(name) = str::from_utf8(name) else {
                 return Named::None;
             };
-            return self.by_place(|place| name.starts_with("/dev/") && place.is_logical(name));
+            return self.by_place(|place| place.is_logical(name));
         };
         // Without the guest's own word for its disk, it is the first one.
         let is_this = match &self.disk {
-            Some(own) => own == disk,
-            None => is_first(disk),
+            Some(own) => *own == disk,
+            None => is_first(&disk),
         };
         if !is_this {
             return Named::None;
@@ -127,42 +120,6 @@ impl<'a> Sources<'a> {
     }
 }
 
-fn split_at_byte(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|it| *it == byte)?;
-    Some((&text[..at], &text[at + 1..]))
-}
-
-/// libmount takes a value in quotes (`libblkid/src/tag.c`, `blkid_parse_tag_string`).
-fn unquoted(value: &[u8]) -> &[u8] {
-    match value {
-        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
-        _ => value,
-    }
-}
-
-/// A name as udev writes it in a link: `\x20` for a byte that is not safe in a file name.
-fn decoded(name: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name;
-    while let Some((first, behind)) = rest.split_first() {
-        let digits = match behind {
-            [b'x', digits @ ..] if *first == b'\\' => digits.get(..2),
-            _ => None,
-        };
-        match digits.and_then(crate::image::show::from_hex) {
-            Some(byte) => {
-                bytes.extend(byte);
-                rest = &behind[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    bytes
-}
-
 /// The name that the device mapper has for a logical volume: hyphens in the names are doubled (`libdm/libdm-string.c`,
 /// `dm_build_dm_name`).
 fn mapped(group: &str, volume: &str) -> String {
@@ -170,21 +127,20 @@ fn mapped(group: &str, volume: &str) -> String {
 }
 
 /// Splits the name of a disk or a partition: `/dev/vda3` is `/dev/vda` and 3, `/dev/nvme0n1p2` is `/dev/nvme0n1` and 2.
-fn split_device(name: &[u8]) -> Option<(&[u8], Option<u32>)> {
+fn split_device(name: &[u8]) -> Option<(Vec<u8>, Option<u32>)> {
     let short = name.strip_prefix(b"/dev/")?;
     let digits = short.iter().rev().take_while(|it| it.is_ascii_digit());
-    let stem_length = name.len() - digits.count();
-    let (stem, digits) = name.split_at(stem_length);
+    let (stem, digits) = short.split_at(short.len() - digits.count());
     let number = || str::from_utf8(digits).ok()?.parse().ok();
-    let lettered = ["vd", "sd", "hd", "xvd", "ubd"];
-    let is_letters = |it: &[u8]| !it.is_empty() && it.iter().all(u8::is_ascii_lowercase);
-    if lettered.iter().any(|prefix| {
-        let letters = stem[5..].strip_prefix(prefix.as_bytes());
-        letters.is_some_and(is_letters)
-    }) {
+    let disk = |disk: &[u8]| [b"/dev/", disk].concat();
+    let is_lettered = [&b"vd"[..], b"sd", b"hd", b"xvd"].iter().any(|prefix| {
+        let letters = stem.strip_prefix(*prefix).unwrap_or_default();
+        !letters.is_empty() && letters.iter().all(u8::is_ascii_lowercase)
+    });
+    if is_lettered {
         return match digits.is_empty() {
-            true => Some((stem, None)),
-            false => Some((stem, Some(number()?))),
+            true => Some((disk(stem), None)),
+            false => Some((disk(stem), Some(number()?))),
         };
     }
     if !short.starts_with(b"nvme") && !short.starts_with(b"mmcblk") {
@@ -192,10 +148,10 @@ fn split_device(name: &[u8]) -> Option<(&[u8], Option<u32>)> {
     }
     match stem.split_last() {
         // A disk whose name ends with a digit has a `p` before the number of a partition (Linux `block/genhd.c`, `disk_name`).
-        Some((b'p', disk)) if disk.last().is_some_and(u8::is_ascii_digit) => {
-            Some((disk, Some(number()?)))
+        Some((b'p', whole)) if whole.last().is_some_and(u8::is_ascii_digit) => {
+            Some((disk(whole), Some(number()?)))
         }
-        _ => Some((name, None)),
+        _ => Some((disk(short), None)),
     }
 }
 
@@ -210,6 +166,7 @@ mod tests {
 
     use christen_block::MemoryDevice;
     use christen_block::partition::{Partition, PartitionType, Role, Table, TableKind};
+    use christen_inject::guest::Fstab;
 
     use super::*;
     use crate::image::volumes::Volume;
@@ -265,10 +222,17 @@ mod tests {
         }
     }
 
+    fn spec(source: &str) -> Spec {
+        let line = format!("{source} /mnt auto");
+        let mut entries = Fstab::parse(line.as_bytes()).entries;
+        entries.pop().expect("it is an entry").spec
+    }
+
     fn found(root: Option<&str>, source: &str) -> String {
         let layout = layout();
-        let sources = Sources::new(&layout, root.map(str::as_bytes));
-        match sources.find(source.as_bytes()) {
+        let root = root.map(spec);
+        let sources = Sources::new(&layout, root.as_ref());
+        match sources.find(&spec(source)) {
             Named::Part(part) => part.volume.place.to_string(),
             Named::Several => "several".to_owned(),
             Named::None => "none".to_owned(),
@@ -304,7 +268,6 @@ mod tests {
             ("/dev/", "none"),
             ("/srv/home", "none"),
             ("nas:/home", "none"),
-            ("", "none"),
         ] {
             assert_eq!(found(None, source), place, "{source}");
         }
