@@ -34,6 +34,7 @@ impl fmt::Debug for Request<'_> {
 pub fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<()> {
     crate::accounts::inject(stage, request)?;
     crate::authorized_keys::inject(stage, request)?;
+    crate::network::inject(stage, request)?;
     crate::hostname::inject(stage, request)?;
     crate::timezone::inject(stage, request)?;
     crate::locale::inject(stage, request)?;

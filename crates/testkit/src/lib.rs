@@ -19,6 +19,7 @@ pub mod guest;
 pub mod host;
 pub mod kernel;
 pub mod lvm;
+pub mod networks;
 pub mod phony;
 pub mod python;
 pub mod temp;

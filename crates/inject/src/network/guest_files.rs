@@ -1,7 +1,7 @@
 //! Questions to the guest's files that several renderers ask.
 
-use christen_vfs::GuestPath;
 use christen_vfs::walk::LastLink;
+use christen_vfs::{GuestPath, Kind};
 
 use crate::{Result, Stage};
 
@@ -22,4 +22,30 @@ pub(super) fn first_present<'p>(
         }
     }
     Ok(None)
+}
+
+/// The regular files in a directory whose names are meant, sorted by name.
+pub(super) fn files_in(
+    stage: &mut Stage<'_>,
+    directory: &str,
+    is_meant: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<GuestPath>> {
+    let directory = path(directory);
+    if !stage.is_directory(&directory)? {
+        return Ok(Vec::new());
+    }
+    let mut files = Vec::new();
+    for name in stage.names(&directory)? {
+        let file = directory.join(&name);
+        if is_meant(&name) && is_regular(stage, &file)? {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// Whether a regular file is there, links followed.
+pub(super) fn is_regular(stage: &mut Stage<'_>, file: &GuestPath) -> Result<bool> {
+    let found = stage.look(file, LastLink::Followed)?;
+    Ok(found.is_some_and(|it| it.kind == Kind::File))
 }
