@@ -30,6 +30,7 @@ mod locale;
 mod metadata;
 pub mod network;
 pub mod nova;
+mod operations;
 pub mod reidentify;
 mod request;
 pub mod selinux;

@@ -42,6 +42,7 @@ pub fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<()> {
     crate::host_keys::inject(stage, request)?;
     crate::metadata::inject(stage, request)?;
     crate::files::inject(stage, request)?;
+    crate::operations::inject(stage, request)?;
     crate::first_boot::inject(stage, request)?;
     // Last: what was staged is what gets a label.
     selinux::label(stage)

@@ -12,6 +12,7 @@ pub(crate) mod fields;
 pub(crate) mod format;
 mod guest;
 mod network;
+mod operations;
 mod reference;
 mod text;
 mod walk;

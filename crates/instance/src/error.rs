@@ -91,6 +91,15 @@ pub enum Error {
         reason: &'static str,
     },
 
+    /// A part of the `guest` section can be injected, and cannot travel with documents.
+    #[error("`{key}` cannot be told by a drive or a service: {reason}")]
+    GuestNotOnDrive {
+        /// Key of the description.
+        key: &'static str,
+        /// What stands in the way.
+        reason: &'static str,
+    },
+
     /// A subnet or a route has an address range that cannot be read.
     #[error("NIC {nic}: `{cidr}` is not an address range")]
     Cidr {

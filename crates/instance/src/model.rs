@@ -5,6 +5,10 @@
 //! (`ssh_authorized_keys`, an address in a NIC) are already expanded here, files are
 //! already read: one meaning, one field.
 
+mod operation;
+
+pub use operation::{MachineId, Operation, Seed};
+
 use crate::{Secret, Value};
 
 /// One machine and its identity.
@@ -330,12 +334,22 @@ pub struct Guest {
     pub first_boot_commands: Vec<Secret>,
     /// Files with owner and mode.
     pub files: Vec<GuestFile>,
+    /// Plain operations on files, in order.
+    pub operations: Vec<Operation>,
+    /// What becomes of the machine ID; `None`: it stays.
+    pub machine_id: Option<MachineId>,
+    /// The documents that injection puts into the image for its cloud-init; a drive is such documents itself, and takes no notice.
+    pub seed_cloud_init: Option<Seed>,
 }
 
 impl Guest {
-    /// Whether the section says nothing at all.
+    /// Whether the section says nothing of the guest's system.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let nothing = Self {
+            seed_cloud_init: self.seed_cloud_init,
+            ..Self::default()
+        };
+        *self == nothing
     }
 }
 

@@ -97,6 +97,9 @@ fn everything() -> Case {
             owner: Some("ada:ada".to_owned()),
             mode: Some(0o640),
         }],
+        operations: Vec::new(),
+        machine_id: None,
+        seed_cloud_init: None,
     };
     let operator = r##"{"cloud-init": ["#cloud-config\nruncmd: [operator]\n", "#!/bin/sh\nx"]}"##;
     Case {

@@ -5,6 +5,7 @@
 //! machine has.
 
 use super::format::{Field, Object, Shape, Text};
+use super::operations::OPERATION;
 
 /// Items of a list, where nothing smaller is sensible.
 const MANY: usize = 1000;
@@ -851,6 +852,25 @@ static GUEST: Object = Object {
             "Files with owner and mode.",
         )
         .alike(&["write_files"]),
+        Field::new(
+            "operations",
+            Shape::List(&Shape::Object(&OPERATION), MANY),
+            "Plain operations on files, in order, as virt-customize has them.",
+        ),
+        Field::new(
+            "machine_id",
+            Shape::Text(Text::MachineId),
+            "The machine ID, by injection only: `reset` (the guest makes one when it boots), `random` (each injection draws one), or \
+             the ID itself.",
+        )
+        .alike(&["machine-id"]),
+        Field::new(
+            "seed_cloud_init",
+            Shape::Text(Text::Choice(&["nocloud", "config-drive"])),
+            "By injection: the documents that the cloud-init inside the image is to read, without what is injected itself. That is \
+             how user data gets into an image; a drive takes no notice.",
+        )
+        .alike(&["seed", "cloud_init_seed"]),
     ],
     exactly_one: &[],
     strangers: &[

@@ -98,6 +98,10 @@ pub(crate) enum Text {
     Mode,
     /// Account name.
     Account,
+    /// One line: no line ends and no NUL.
+    Line,
+    /// `reset`, `random`, or 32 hexadecimal digits.
+    MachineId,
 }
 
 impl Shape {

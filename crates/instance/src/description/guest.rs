@@ -27,6 +27,9 @@ impl Builder<'_, '_> {
                 .map(Secret::new)
                 .collect(),
             files: self.each(node, "files", path, Self::guest_file),
+            operations: self.each(node, "operations", path, Self::operation),
+            machine_id: self.machine_id(node),
+            seed_cloud_init: self.seed(node),
         }
     }
 

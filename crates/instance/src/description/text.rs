@@ -88,6 +88,15 @@ impl Text {
                 "three or four octal digits, as `\"0644\"`",
             ),
             Self::Account => account(text),
+            Self::Line if text.contains(['\n', '\r', '\0']) => {
+                fault_hint("this is more than one line", "give each line by itself")
+            }
+            Self::Line => Ok(()),
+            Self::MachineId if is_machine_id(text) => Ok(()),
+            Self::MachineId => fault_hint(
+                format!("`{}` is no machine ID", shorten(text)),
+                "`reset`, `random`, or 32 hexadecimal digits that are not all 0",
+            ),
         }
     }
 
@@ -121,6 +130,8 @@ impl Text {
             Self::PublicKey => "^(?![\\s\\S]*PRIVATE KEY)[\\s\\S]*\\S",
             Self::Mode => "^0?[0-7]{3,4}$",
             Self::Account => "^[A-Za-z_][A-Za-z0-9_.-]*$",
+            Self::Line => "^[^\\n\\r\\u0000]*$",
+            Self::MachineId => "^(reset|random|[0-9A-Fa-f]{32})$",
         })
     }
 
@@ -155,6 +166,8 @@ impl Text {
             Self::PublicKey => "public key".to_owned(),
             Self::Mode => "octal digits in quotes".to_owned(),
             Self::Account => "account name".to_owned(),
+            Self::Line => "one line".to_owned(),
+            Self::MachineId => "`reset`, `random`, 32 hexadecimal digits".to_owned(),
         }
     }
 }
@@ -380,6 +393,14 @@ fn public_key(text: &str) -> Result<(), Fault> {
         return fault("a public key must not be empty");
     }
     Ok(())
+}
+
+/// machine-id(5): 32 hexadecimal digits, and not all of them 0.
+fn is_machine_id(text: &str) -> bool {
+    let is_id = text.len() == 32
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && text.bytes().any(|byte| byte != b'0');
+    is_id || matches!(text, "reset" | "random")
 }
 
 /// Reads permission bits, up to `7777`.

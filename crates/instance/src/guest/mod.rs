@@ -4,6 +4,7 @@
 //! `cloudinit/distros/__init__.py`; `docs/consumers.md` lists them.
 
 mod account;
+mod operation;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,16 +29,24 @@ pub(crate) const CLOUD_CONFIG_HEADER: &str = "#cloud-config\n";
 /// each, users in order and then root; nothing else is drawn. The text holds hashes,
 /// private host keys and file contents, so it is not for logs.
 ///
+/// Operations on files go before the commands, as commands of their own.
+///
 /// The image's default account stays: a `users` list without `default` would suppress it,
 /// and with it the login by key pair.
 ///
 /// # Errors
 ///
 /// Fails when the source of randomness does, and when an account asks for what cloud-init
-/// cannot do ([`Error::GuestAccount`]).
+/// cannot do ([`Error::GuestAccount`], [`Error::GuestNotOnDrive`]).
 pub fn cloud_config(guest: &Guest, random: &mut dyn RandomSource) -> Result<Option<String>, Error> {
     if guest.is_empty() {
         return Ok(None);
+    }
+    if guest.machine_id.is_some() {
+        return Err(Error::GuestNotOnDrive {
+            key: "guest.machine_id",
+            reason: "the guest has its machine ID before cloud-init reads a drive",
+        });
     }
     let accounts = account::accounts(guest, random)?;
     let mut members: Vec<(String, Value)> = Vec::new();
@@ -74,12 +83,12 @@ pub fn cloud_config(guest: &Guest, random: &mut dyn RandomSource) -> Result<Opti
         let files = guest.files.iter().map(|file| write_file(file, guest));
         add("write_files", Value::Array(files.collect()));
     }
-    if !guest.first_boot_commands.is_empty() {
-        let commands = guest.first_boot_commands.iter();
-        add(
-            "runcmd",
-            texts(commands.map(|command| command.expose().as_str())),
-        );
+    let operations = guest.operations.iter().map(operation::command);
+    let commands = guest.first_boot_commands.iter();
+    let commands = commands.map(|command| command.expose().clone());
+    let commands: Vec<Value> = operations.chain(commands).map(Value::from).collect();
+    if !commands.is_empty() {
+        add("runcmd", Value::Array(commands));
     }
     add("merge_how", MERGE_HOW.into());
     let body = yaml::encode(&Value::Object(members));
