@@ -2,30 +2,21 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Command;
 
 use christen_block::image::{Format, Image, OpenOptions as ImageOptions, Purpose, StatedFormat};
 use christen_ext4::{Access, Ext4, Journal, OpenOptions};
+use christen_inject::doctor::{Drive, Facts, Severity, examine};
 use christen_inject::guest::{CloudInitState, Init, Inspection, MachineId, ServiceState};
 use christen_inject::network::Renderer;
 use christen_testkit::guest::{self, cloud};
 use christen_testkit::{TempDir, cloud_init, phony, tools};
 use christen_vfs::Timestamp;
 
-#[test]
-#[ignore = "makes a guest; `cargo xtask guest-check` runs it"]
-fn a_real_debian_is_as_its_tools_say() {
-    if !guest::require() {
-        return;
-    }
-    let (Some(debugfs), Some(dpkg_query)) =
-        (tools::require("debugfs"), tools::require("dpkg-query"))
-    else {
-        return;
-    };
-    let path = cloud::root().unwrap();
+fn open(path: &Path) -> Ext4 {
     let image = Image::open(
-        &path,
+        path,
         &ImageOptions {
             format: StatedFormat::Stated(Format::Raw),
             purpose: Purpose::Read { even_in_use: true },
@@ -40,7 +31,22 @@ fn a_real_debian_is_as_its_tools_say() {
         now: Timestamp::default(),
         generation_seed: 0,
     };
-    let mut fs = Ext4::open(image.disk(), &options).unwrap();
+    Ext4::open(image.disk(), &options).unwrap()
+}
+
+#[test]
+#[ignore = "makes a guest; `cargo xtask guest-check` runs it"]
+fn a_real_debian_is_as_its_tools_say() {
+    if !guest::require() {
+        return;
+    }
+    let (Some(debugfs), Some(dpkg_query)) =
+        (tools::require("debugfs"), tools::require("dpkg-query"))
+    else {
+        return;
+    };
+    let path = cloud::root().unwrap();
+    let mut fs = open(&path);
     let found = Inspection::read(&mut fs);
     assert_eq!(found.unread, []);
 
@@ -120,6 +126,31 @@ fn a_real_debian_is_as_its_tools_say() {
         .filter(|line| line.contains("/ssh_host_") && line.contains("_key/"))
         .count();
     assert_eq!(found.leftovers.host_keys.len(), keys);
+}
+
+/// The test's guest was made by packages alone, and so has the host keys that the package of sshd makes; nothing else is wrong with it.
+#[test]
+#[ignore = "makes a guest; `cargo xtask guest-check` runs it"]
+fn the_doctor_finds_little_in_a_real_debian() {
+    if !guest::require() {
+        return;
+    }
+    let mut fs = open(&cloud::root().unwrap());
+    let facts = Facts {
+        clean: Some(true),
+        has_errors: Some(false),
+        drive: Some(Drive::ConfigDrive),
+    };
+    let found = examine(&mut fs, &facts, None).unwrap();
+    let found: Vec<_> = found.iter().map(|it| (it.rule, it.severity)).collect();
+    assert_eq!(
+        found,
+        [
+            ("fstab-device-name", Severity::Note),
+            ("root-locked", Severity::Note),
+            ("host-keys-left", Severity::Note),
+        ]
+    );
 }
 
 /// The guest's own sshd says what its configuration means (`sshd -T`), in a root of its own that holds the program and its libraries.

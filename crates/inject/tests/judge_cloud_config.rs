@@ -36,6 +36,7 @@ for place in question["places"]:
         "disables_root": util.get_cfg_option_bool(merged, "disable_root", True),
         "password": True if util.is_true(password) else False if util.is_false(password) else None,
         "deletes": bool(merged.get("ssh_deletekeys", True)),
+        "keeps": util.get_cfg_option_bool(merged, "preserve_hostname", False),
         "leaves": (merged.get("network") or {}).get("config") == "disabled",
         "renderers": (cfg["system_info"].get("network") or {}).get("renderers"),
     })
@@ -75,7 +76,10 @@ const ADDITIONS: [&[(&str, &str)]; 9] = [
         ("97-c.cfg", "ssh_pwauth: 'yes'\nssh_pwauth: 'no'\n"),
     ],
     &[
-        ("99-a.cfg", "users: []\ndisable_root: 1\n"),
+        (
+            "99-a.cfg",
+            "users: []\ndisable_root: 1\npreserve_hostname: yes\n",
+        ),
         (
             "98-b.cfg",
             "system_info: {default_user: {shell: /bin/sh}}\n",
@@ -134,6 +138,7 @@ fn ours(found: &CloudInit, theirs: &Value) -> Value {
         "disables_root": found.disables_root,
         "password": found.ssh_password,
         "deletes": found.deletes_host_keys,
+        "keeps": found.keeps_hostname,
         "leaves": found.leaves_network,
         "renderers": found.renderers,
     })

@@ -55,6 +55,13 @@ pub(super) const RULES: &[Rule] = &[
         check: leaves_network,
     },
     Rule {
+        name: "hostname-kept",
+        severities: &[Severity::Warning],
+        about: "cloud-init is told to leave the host name alone (`preserve_hostname: true`) while the identity comes on a drive",
+        consequence: "the guest keeps the host name of the image, and clones share it",
+        check: hostname_kept,
+    },
+    Rule {
         name: "no-default-user",
         severities: &[Severity::Error, Severity::Note],
         about: "cloud-init has no default user (no `default` in `users`, or no name below `system_info`): an error if keys of the instance come on a drive and root's are disabled, else a note",
@@ -242,6 +249,21 @@ fn leaves_network(case: &mut Case<'_, '_>) {
             Severity::Warning,
             "cloud-init is told to leave the network alone",
             "remove `network: {config: disabled}` from `/etc/cloud/cloud.cfg.d`, or inject the network",
+        );
+    }
+}
+
+fn hostname_kept(case: &mut Case<'_, '_>) {
+    let keeps = case
+        .guest
+        .cloud_init
+        .as_ref()
+        .is_some_and(|it| it.keeps_hostname);
+    if case.facts.drive.is_some() && keeps {
+        case.find(
+            Severity::Warning,
+            "cloud-init is told to leave the host name alone",
+            "set `preserve_hostname: false` in `/etc/cloud/cloud.cfg`, or inject the host name",
         );
     }
 }

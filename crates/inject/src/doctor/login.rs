@@ -83,6 +83,27 @@ pub(super) const RULES: &[Rule] = &[
         check: account_not_let_in,
     },
     Rule {
+        name: "home-open-to-others",
+        severities: &[Severity::Error],
+        about: "an account that gets keys has a home, or a `.ssh` in it, that others may write to or own (`StrictModes`, the default)",
+        consequence: "sshd does not trust the keys in it, and refuses them",
+        check: home_open,
+    },
+    Rule {
+        name: "shell-missing",
+        severities: &[Severity::Error, Severity::Warning],
+        about: "an account that gets something to log in with has a shell that is not in the guest (an error), or one that lets nobody in (`nologin`, `false`)",
+        consequence: "the login is refused, or ends at once",
+        check: shell_missing,
+    },
+    Rule {
+        name: "nologin-left",
+        severities: &[Severity::Warning],
+        about: "`/etc/nologin` is there",
+        consequence: "nobody but root can log in",
+        check: nologin_left,
+    },
+    Rule {
         name: "sshd-config-conditional",
         severities: &[Severity::Note],
         about: "a part of sshd's configuration holds for some connections only (`Match`)",
@@ -390,6 +411,86 @@ fn account_not_let_in(case: &mut Case<'_, '_>) {
                 place(&sshd.config, &keyword.to_ascii_lowercase())
             ),
             "change that line of sshd's configuration, or use another account",
+        );
+    }
+}
+
+/// OpenSSH `auth.c`, `auth_secure_path`: from the file up to the home everything is root's or the account's own, and nobody else may write.
+fn home_open(case: &mut Case<'_, '_>) {
+    let Some(sshd) = &case.guest.sshd else {
+        return;
+    };
+    if !sshd.config.is_yes("strictmodes", true) {
+        return;
+    }
+    for login in case.logins() {
+        let Some(user) = case.user(&login.name).filter(|_| login.has_key) else {
+            continue;
+        };
+        for path in [user.home.clone(), format!("{}/.ssh", user.home)] {
+            let Some(found) = case.files.attributes(&path) else {
+                continue;
+            };
+            let is_strange = found.uid != 0 && found.uid != user.uid;
+            if found.permissions & 0o022 == 0 && !is_strange {
+                continue;
+            }
+            case.find(
+                Severity::Error,
+                format!(
+                    "sshd does not trust keys of `{}`: `{path}` has mode {:04o} and owner {}",
+                    user.name, found.permissions, found.uid
+                ),
+                "take the right to write from group and others, and give it to the account (`chmod go-w`, `chown`)",
+            );
+        }
+    }
+}
+
+fn shell_missing(case: &mut Case<'_, '_>) {
+    for login in case.logins() {
+        let told = case.instance.and_then(|instance| {
+            let user = instance
+                .guest
+                .users
+                .iter()
+                .find(|it| it.name == login.name)?;
+            user.shell.clone()
+        });
+        let Some(shell) = told.or_else(|| Some(case.user(&login.name)?.shell.clone())) else {
+            // A new account gets a shell that is there.
+            continue;
+        };
+        let last = shell.rsplit('/').next().unwrap_or_default();
+        let name = &login.name;
+        if !case.files.is_file(&shell) {
+            case.find(
+                Severity::Error,
+                format!(
+                    "the shell of `{name}` is not in the guest: `{}`",
+                    shell.escape_debug()
+                ),
+                "name another shell in `guest.users`, or install it in the image",
+            );
+        } else if matches!(last, "nologin" | "false") {
+            case.find(
+                Severity::Warning,
+                format!(
+                    "the shell of `{name}` lets nobody in: `{}`",
+                    shell.escape_debug()
+                ),
+                "name another shell in `guest.users`",
+            );
+        }
+    }
+}
+
+fn nologin_left(case: &mut Case<'_, '_>) {
+    if case.files.has("/etc/nologin") {
+        case.find(
+            Severity::Warning,
+            "`/etc/nologin` keeps everybody but root from logging in",
+            "remove the file",
         );
     }
 }

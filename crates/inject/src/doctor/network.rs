@@ -33,7 +33,86 @@ pub(super) const RULES: &[Rule] = &[
         consequence: "a card may be configured twice: two addresses, two routes, or one undoes the other",
         check: twice,
     },
+    Rule {
+        name: "network-card-baked-in",
+        severities: &[Severity::Warning],
+        about: "a file of netplan, networkd, NetworkManager or the ifcfg scripts holds the address of a network card that is not one of the instance's",
+        consequence: "a clone has another card, which that file does not configure: it boots without network",
+        check: mac_baked_in,
+    },
 ];
+
+const MAC_FILES: [(&str, &str); 5] = [
+    ("/etc/netplan", ".yaml"),
+    ("/etc/systemd/network", ""),
+    ("/etc/NetworkManager/system-connections", ""),
+    ("/etc/sysconfig/network-scripts", ""),
+    ("/etc/sysconfig/network", ""),
+];
+
+/// The most files that are read of one directory.
+const MAC_FILES_READ: usize = 200;
+
+fn mac_baked_in(case: &mut Case<'_, '_>) {
+    let own: Vec<_> = case
+        .instance
+        .and_then(|it| it.network.as_ref())
+        .into_iter()
+        .flatten()
+        .map(|nic| nic.mac.to_ascii_lowercase())
+        .collect();
+    for (directory, suffix) in MAC_FILES {
+        for name in case.files.names(directory).iter().take(MAC_FILES_READ) {
+            let path = format!("{directory}/{name}");
+            if !name.ends_with(suffix) || !case.files.is_file(&path) {
+                continue;
+            }
+            let text = case.files.read(&path).unwrap_or_default();
+            let strange = macs(&text).into_iter().find(|mac| !own.contains(mac));
+            if let Some(mac) = strange {
+                case.find(
+                    Severity::Warning,
+                    format!(
+                        "`{}` is for the network card with the address {mac}",
+                        path.escape_debug()
+                    ),
+                    "remove the file, unless that card is this machine's",
+                );
+            }
+        }
+    }
+}
+
+/// The addresses of network cards in the lines of a configuration that are no comments, in lower case.
+pub(super) fn macs(text: &[u8]) -> Vec<String> {
+    // `aa:bb:cc:dd:ee:ff`, with nothing of the sort before or behind.
+    const BYTES: usize = 17;
+    let is_part = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b':';
+    let mut found = Vec::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        let line = line.trim_ascii_start();
+        if line.first().is_none_or(|byte| matches!(byte, b'#' | b';')) {
+            continue;
+        }
+        for word in line.split(|byte| !is_part(byte)) {
+            // `macaddress:` ends with a colon, and so does what a careless split leaves.
+            let word = word.trim_ascii();
+            let is_mac = word.len() == BYTES
+                && word.iter().enumerate().all(|(at, byte)| match at % 3 {
+                    2 => *byte == b':',
+                    _ => byte.is_ascii_hexdigit(),
+                });
+            // Broadcast and nothing are no card's.
+            if is_mac
+                && word != b"00:00:00:00:00:00"
+                && !word.eq_ignore_ascii_case(b"ff:ff:ff:ff:ff:ff")
+            {
+                found.push(String::from_utf8_lossy(word).to_ascii_lowercase());
+            }
+        }
+    }
+    found
+}
 
 fn nobody(case: &mut Case<'_, '_>) {
     if case.guest.renderer.is_some() {

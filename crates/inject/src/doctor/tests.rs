@@ -69,6 +69,8 @@ const USER_KEY: &str = "guest: {users: [{name: me, ssh_authorized_keys: ['KEY']}
 const USER_PASSWORD: &str = "guest: {users: [{name: me, password: {text: secret}}]}";
 const ROOT_PASSWORD: &str = "guest: {root_password: {text: secret}}";
 
+const NETPLAN: &str = "network:\n  version: 2\n  ethernets:\n    eth0:\n      match:\n        macaddress: \"52:54:00:12:34:56\"\n";
+
 /// Every rule with a guest that has the fault, what is said of it, and one that has it not.
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn table() -> Vec<(&'static str, Severity, Patient, Patient)> {
@@ -430,6 +432,67 @@ fn table() -> Vec<(&'static str, Severity, Patient, Patient)> {
             of(sshd("DenyUsers you\n")).with(USER_KEY),
         ),
         (
+            "home-open-to-others",
+            Error,
+            of(debian().directory("/root", 0o770, 0, 0)).with(ROOT_KEY),
+            of(debian().directory("/root", 0o755, 0, 0)).with(ROOT_KEY),
+        ),
+        (
+            "home-open-to-others",
+            Error,
+            of(debian().directory("/root/.ssh", 0o700, 1000, 0)).with(ROOT_KEY),
+            of(sshd("StrictModes no\n").directory("/root/.ssh", 0o700, 1000, 0)).with(ROOT_KEY),
+        ),
+        (
+            "shell-missing",
+            Error,
+            of(debian()).with("guest: {users: [{name: me, shell: /bin/zsh, ssh_authorized_keys: ['KEY']}]}"),
+            of(debian()).with("guest: {users: [{name: me, shell: /bin/bash, ssh_authorized_keys: ['KEY']}]}"),
+        ),
+        (
+            "shell-missing",
+            Warning,
+            of(debian()
+                .program("/usr/sbin/nologin")
+                .file("/etc/passwd", "root:x:0:0::/root:/usr/sbin/nologin\n"))
+            .with(ROOT_KEY),
+            of(debian()
+                .program("/usr/sbin/nologin")
+                .file("/etc/passwd", "root:x:0:0::/root:/usr/sbin/nologin\n"))
+            .with(USER_KEY),
+        ),
+        (
+            "nologin-left",
+            Warning,
+            of(debian().file("/etc/nologin", "")),
+            of(debian()),
+        ),
+        (
+            "hostname-kept",
+            Warning,
+            of(cloud_config("preserve_hostname: true\n")).on(Drive::NoCloud),
+            of(cloud_config("preserve_hostname: true\n")),
+        ),
+        (
+            "network-card-baked-in",
+            Warning,
+            of(debian().file("/etc/netplan/50-cloud-init.yaml", NETPLAN)),
+            of(debian().file("/etc/netplan/50-cloud-init.yaml", NETPLAN))
+                .with("network: [{mac: '52:54:00:12:34:56'}]"),
+        ),
+        (
+            "network-card-baked-in",
+            Warning,
+            of(phony::fedora_41().file(
+                "/etc/NetworkManager/system-connections/a.nmconnection",
+                "[ethernet]\nmac-address=52:54:00:12:34:56\n",
+            )),
+            of(phony::fedora_41().file(
+                "/etc/NetworkManager/system-connections/a.nmconnection",
+                "[ethernet]\n#mac-address=52:54:00:12:34:56\n[ipv6]\naddress1=2001:db8::52:54:00:12/64\n",
+            )),
+        ),
+        (
             "sshd-config-conditional",
             Note,
             of(sshd("Match User x\n")),
@@ -619,4 +682,62 @@ fn a_hostile_guest_is_examined_too() {
     let found = of(tree).with(ROOT_KEY).examine();
     assert!(found.iter().any(|it| it.rule == "unreadable-file"));
     assert!(found.iter().all(|it| !it.reason.contains(char::is_control)));
+}
+
+/// Files of the guests with bytes changed, lines doubled and ends cut off: whatever comes of them, nothing panics, and what is told can
+/// be shown.
+#[test]
+fn guests_with_odd_bytes_are_examined_too() {
+    use christen_vfs::model::Random;
+    use christen_vfs::walk::{LastLink, resolve};
+    use christen_vfs::{FileSystem, GuestPath};
+
+    const FILES: [&str; 12] = [
+        "/etc/fstab",
+        "/etc/passwd",
+        "/etc/shadow",
+        "/usr/lib/os-release",
+        "/etc/ssh/sshd_config",
+        "/etc/cloud/cloud.cfg",
+        "/etc/cloud/cloud.cfg.d/90_dpkg.cfg",
+        "/var/lib/dpkg/status",
+        "/etc/network/interfaces",
+        "/etc/machine-id",
+        "/usr/bin/dash",
+        "/etc/selinux/config",
+    ];
+    const ODD: &[u8] = b"\0\n\r\t :=#\"'\\*?[]{},-!$\x1b\x7f\x80\xff";
+    let odd = |random: &mut Random| *random.one(ODD);
+    for seed in 0..150 {
+        let mut random = Random::new(seed);
+        let mut tree = debian()
+            .file(
+                "/etc/selinux/config",
+                "SELINUX=enforcing\nSELINUXTYPE=targeted\n",
+            )
+            .file("/etc/cloud/ds-identify.cfg", "policy: enabled\n");
+        for path in FILES {
+            let place = GuestPath::new(path).unwrap();
+            let file = resolve(tree.fs(), &place, LastLink::Followed).unwrap();
+            let size = tree.fs().attributes(file).unwrap().size;
+            let mut content = vec![0; size as usize];
+            tree.fs().read_at(file, &mut content, 0).unwrap();
+            for _ in 0..random.below(8) {
+                let at = random.index(content.len() + 1);
+                match random.below(4) {
+                    0 if at < content.len() => content[at] = odd(&mut random),
+                    1 => content.insert(at, odd(&mut random)),
+                    2 => content.truncate(at),
+                    _ => content.extend_from_within(at..),
+                }
+            }
+            tree = tree.file(path, content);
+        }
+        let found = of(tree)
+            .with("ssh_authorized_keys: KEY\nguest: {root_password: {text: secret}}")
+            .examine();
+        for it in found {
+            assert!(!it.reason.contains(char::is_control), "seed {seed}: {it:?}");
+        }
+    }
 }

@@ -54,6 +54,8 @@ pub struct CloudInit {
     pub ssh_password: Option<bool>,
     /// Whether it replaces SSH host keys that are in the image (`ssh_deletekeys`; it is the default).
     pub deletes_host_keys: bool,
+    /// Whether it leaves the host name alone (`preserve_hostname`).
+    pub keeps_hostname: bool,
     /// Whether it leaves the network alone (`network: {config: disabled}`).
     pub leaves_network: bool,
     /// The renderers that it tries, in order; `None` for the built-in order.
@@ -156,6 +158,7 @@ impl CloudInit {
             disables_root: config.truth(&["disable_root"]).unwrap_or(true),
             ssh_password: config.truth(&["ssh_pwauth"]),
             deletes_host_keys: config.truth(&["ssh_deletekeys"]).unwrap_or(true),
+            keeps_hostname: config.truth(&["preserve_hostname"]).unwrap_or(false),
             leaves_network: config.text(&["network", "config"]).as_deref() == Some("disabled"),
             renderers: config.list(&["system_info", "network", "renderers"]),
             has_run: files.has_name("/var/lib/cloud/instance")
