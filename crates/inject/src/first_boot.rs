@@ -7,6 +7,8 @@ mod openrc;
 mod system_v;
 mod systemd;
 
+pub(crate) use systemd::is_there as has_systemd;
+
 use christen_vfs::GuestPath;
 
 use crate::{Existing, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage};

@@ -4,6 +4,8 @@ mod addresses;
 mod machine_id;
 mod sshd;
 
+pub(crate) use machine_id::keep_entry_token;
+
 use std::fmt;
 
 use christen_instance::inputs::RandomSource;

@@ -43,6 +43,8 @@ pub fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<()> {
     crate::metadata::inject(stage, request)?;
     crate::files::inject(stage, request)?;
     crate::operations::inject(stage, request)?;
+    crate::machine_id::inject(stage, request)?;
+    crate::seed::inject(stage, request)?;
     crate::first_boot::inject(stage, request)?;
     // Last: what was staged is what gets a label.
     selinux::label(stage)

@@ -7,7 +7,8 @@ use crate::{Result, Stage};
 
 const UNITS: &str = "/etc/systemd/system";
 
-pub(super) fn is_there(stage: &mut Stage<'_>) -> Result<bool> {
+/// Whether the guest's init is systemd.
+pub(crate) fn is_there(stage: &mut Stage<'_>) -> Result<bool> {
     for path in ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"] {
         if stage.exists(&crate::guest_path(path))? {
             return Ok(true);

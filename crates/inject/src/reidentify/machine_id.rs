@@ -38,7 +38,11 @@ pub(super) fn renew(stage: &mut Stage<'_>, random: &mut dyn RandomSource) -> Res
     if is_file(stage, &dbus)? {
         write(stage, &dbus, 0o644, line.as_bytes())?;
     }
+    keep_entry_token(stage, old)
+}
 
+/// Boot entries that are named after the old ID keep their names.
+pub(crate) fn keep_entry_token(stage: &mut Stage<'_>, old: &[u8]) -> Result<()> {
     let token = crate::guest_path(TOKEN);
     let entries = crate::guest_path(ENTRIES);
     let prefix = [old, b"-"].concat();
@@ -51,7 +55,9 @@ pub(super) fn renew(stage: &mut Stage<'_>, random: &mut dyn RandomSource) -> Res
     if names_it && !stage.exists(&token)? {
         // The next kernel would go beside the present ones instead of in their place.
         stage.parents(&token)?;
-        write(stage, &token, 0o644, &[old, b"\n"].concat())?;
+        let own = Ownership::root(0o644);
+        let content = [old, b"\n"].concat();
+        stage.write(&token, &content, own, Existing::Keep, Secrecy::Public)?;
         stage.notice(format!(
             "boot entries are named after the old machine ID, which `{TOKEN}` keeps for them"
         ));
