@@ -19,6 +19,7 @@ pub mod guest;
 pub mod host;
 pub mod kernel;
 pub mod lvm;
+pub mod network_readers;
 pub mod networks;
 pub mod phony;
 pub mod python;
