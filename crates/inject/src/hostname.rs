@@ -62,7 +62,9 @@ pub(crate) fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result
 fn files(stage: &mut Stage<'_>, name: &str) -> Result<()> {
     let path = crate::guest_path(SYSCONFIG);
     let mut is_old = false;
-    if let Some(content) = stage.read(&path)?
+    // On SUSE it is a directory, and has nothing to do with the name.
+    if !stage.is_directory(&path)?
+        && let Some(content) = stage.read(&path)?
         && assignment::has(&content, "HOSTNAME")
     {
         is_old = true;
@@ -187,7 +189,7 @@ mod tests {
         );
         assert_eq!(text(&mut fs, FILE), None);
         // SUSE 11, and one that has a link.
-        let mut fs = guest(&[(OLD, "x")]);
+        let mut fs = guest(&[(OLD, "x"), ("/etc/sysconfig/network/", "")]);
         run_twice(&mut fs, "hostname: a\n", inject);
         assert_eq!(
             (text(&mut fs, OLD).unwrap().as_str(), text(&mut fs, FILE)),

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use christen_inject::{Existing, Ownership, Request, Secrecy, Stage, inject};
+use christen_inject::{Change, Existing, Ownership, Request, Secrecy, Stage, inject};
 use christen_instance::Settings;
 use christen_instance::description::{Limits, parse};
 use christen_instance::inputs::{FileSource, RandomSource};
@@ -61,7 +61,7 @@ pub(crate) fn guest(files: &[(&str, &str)]) -> Memory {
 
 /// Puts the identity of a description into a guest.
 #[track_caller]
-pub(crate) fn injected(memory: &mut Memory, yaml: &str) {
+pub(crate) fn injected(memory: &mut Memory, yaml: &str) -> Vec<Change> {
     let parsed = parse(yaml, "instance.yaml", &NoFiles, &Limits::default());
     let instance = parsed.expect("the description is right").instance;
     let settings = Settings::default();
@@ -71,7 +71,9 @@ pub(crate) fn injected(memory: &mut Memory, yaml: &str) {
         now: NOW,
         random: &mut Counting(1),
     };
-    inject(&mut Stage::new(memory), &mut request).expect("it can be injected");
+    let mut stage = Stage::new(memory);
+    inject(&mut stage, &mut request).expect("it can be injected");
+    stage.changes()
 }
 
 /// The content of a guest's file.
