@@ -69,6 +69,9 @@ pub(crate) enum Command {
     Inject(image::InjectArguments),
     /// Show what `inject` would change in a disk image, as a diff; nothing is written
     Plan(image::PlanArguments),
+    /// Tell before the boot whether the guest of a disk image will take an identity; exit status 1 when something keeps it from that,
+    /// 2 when that cannot be told
+    Doctor(image::DoctorArguments),
     /// Prove, by readers that share nothing with what writes, that a disk image has an instance's identity; exit status 1 when it has
     /// not, or when not all of it could be read so
     Verify(image::PlanArguments),

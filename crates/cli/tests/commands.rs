@@ -346,6 +346,7 @@ fn there_is_a_manual_page_for_each_command() {
             "christen-cloud-localds.1",
             "christen-completions.1",
             "christen-diff.1",
+            "christen-doctor.1",
             "christen-drive-build.1",
             "christen-drive-diff.1",
             "christen-drive-explain.1",

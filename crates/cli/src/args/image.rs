@@ -550,3 +550,32 @@ pub(crate) struct PlanArguments {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DriveArgument {
+    /// A config drive, label `config-2`
+    ConfigDrive,
+    /// A NoCloud seed, label `cidata`
+    Nocloud,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    #[command(flatten)]
+    pub(crate) image: ReadVolumeArguments,
+
+    /// The instance description, YAML or JSON; without it only what every identity would meet is told
+    #[arg(value_name = "INSTANCE", value_hint = ValueHint::FilePath)]
+    pub(crate) instance: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) operator: OperatorArguments,
+
+    /// The drive on which the identity is to come [default: it is injected]
+    #[arg(long, value_enum)]
+    pub(crate) drive: Option<DriveArgument>,
+
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -43,6 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Command::Xattr(XattrCommand::Remove(arguments)) => image::files::xattr_remove(&arguments),
         Command::Inject(arguments) => image::inject::run(&arguments),
         Command::Plan(arguments) => image::plan::run(&arguments),
+        Command::Doctor(arguments) => image::doctor::run(&arguments),
         Command::Verify(arguments) => image::verify::run(&arguments),
         Command::Edit(arguments) => image::edit::run(&arguments),
         Command::Diff(arguments) => image::diff::run(&arguments),

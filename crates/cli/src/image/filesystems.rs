@@ -26,6 +26,8 @@ pub(crate) enum Use {
     Read,
     /// Reading it as its journal would leave it.
     ReadReplayed,
+    /// The same, or as it is where the journal cannot be replayed: to tell what is wrong with a guest, it must be looked at.
+    Examine,
     /// Changing it.
     Change,
     /// Changing it, its journal replayed first.
@@ -213,6 +215,13 @@ pub(crate) fn open(
 fn open_native(part: &Part, how: Use, now: Timestamp) -> Result<Box<dyn FileSystem>, OpenError> {
     let device = Arc::clone(&part.device);
     Ok(match reader(part).ok_or_else(|| no_reader(part))? {
+        Reader::Ext4 if how == Use::Examine => {
+            let replayed = open_ext4(Arc::clone(&device), Use::ReadReplayed, now);
+            Box::new(match replayed {
+                Ok(replayed) => replayed,
+                Err(error) => open_ext4(device, Use::Read, now).map_err(|_| error)?,
+            })
+        }
         Reader::Ext4 => Box::new(open_ext4(device, how, now)?),
         Reader::Fat => {
             let access = if how.changes() {
@@ -281,7 +290,7 @@ fn no_reader(part: &Part) -> OpenError {
 pub(crate) fn root_mark(part: &Part) -> Option<&'static str> {
     // A link that leads to another volume is a mark too.
     const MARKS: [&str; 3] = ["/etc/os-release", "/usr/lib/os-release", "/etc/fstab"];
-    let mut fs = open_native(part, Use::ReadReplayed, Timestamp::default()).ok()?;
+    let mut fs = open_native(part, Use::Examine, Timestamp::default()).ok()?;
     MARKS.into_iter().find(|mark| {
         GuestPath::new(mark.as_bytes())
             .is_ok_and(|path| matches!(try_resolve(&mut *fs, &path, LastLink::Kept), Ok(Some(_))))

@@ -257,6 +257,17 @@ impl GuestImage {
         })
     }
 
+    /// Opens the whole tree of the guest to tell what is wrong with it.
+    pub(crate) fn to_examine(&self) -> Result<Guest, Failure> {
+        self.open(&Opening {
+            mounts: Mounts::All,
+            how: Use::Examine,
+            in_memory: false,
+            now: Timestamp::default(),
+            backend: self.backend.clone(),
+        })
+    }
+
     fn open(&self, opening: &Opening) -> Result<Guest, Failure> {
         guest::open(&self.layout, &self.root, &self.engine, opening).map_err(|error| {
             let message = format!("cannot read `{}`", self.disk.path.display());

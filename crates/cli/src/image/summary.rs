@@ -47,6 +47,22 @@ fn free(free: u64, all: u64, block_bytes: u32) -> String {
 }
 
 impl Summary {
+    /// Whether it was left in order: unmounted, its journal written back. `None` where that is not known.
+    pub(crate) fn is_clean(&self) -> Option<bool> {
+        match self {
+            Self::Ext4(ext) => Some(ext.is_unmounted && !ext.needs_recovery),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// Whether it notes errors in itself. `None` where that is not known.
+    pub(crate) fn has_errors(&self) -> Option<bool> {
+        match self {
+            Self::Ext4(ext) => Some(ext.has_errors),
+            Self::Other(_) => None,
+        }
+    }
+
     /// What is shown, name by name.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         match self {

@@ -7,6 +7,7 @@ use christen_block::partition::{Partition, Role, Table, TableKind};
 use christen_block::probe::{self, VolumeKind};
 use christen_instance::Value;
 
+use super::inspect_guest::{self, FoundGuest};
 use crate::args::image::InspectArguments;
 use crate::failure::Outcome;
 use crate::image::files::ImageFile;
@@ -33,6 +34,7 @@ struct Divided {
     /// None if the disk cannot be seen.
     table: Option<Table>,
     parts: Vec<Looked>,
+    guests: Vec<FoundGuest>,
 }
 
 pub(crate) fn run(arguments: &InspectArguments) -> Outcome {
@@ -42,6 +44,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Outcome {
     match &disk {
         Ok(disk) => {
             let layout = layout::read(&disk.device).map_err(|error| disk.cannot_read(&error))?;
+            divided.guests = inspect_guest::read(&layout);
             divided.parts = layout
                 .parts
                 .into_iter()
@@ -111,6 +114,13 @@ fn text(files: &[ImageFile], divided: &Divided, warnings: &[String]) -> String {
         text.push('\n');
         part_text(&mut text, divided.table.as_ref(), it);
     }
+    for guest in &divided.guests {
+        text.push('\n');
+        let _ = writeln!(text, "guest on {}", guest.place());
+        for (name, value) in guest.facts() {
+            line(&mut text, 2, name, &output::visible(&value));
+        }
+    }
     text
 }
 
@@ -177,6 +187,8 @@ fn value(files: &[ImageFile], divided: &Divided, warnings: &[String]) -> Value {
     let volumes = divided.parts.iter().map(part_value).collect();
     members.push(("volumes".to_owned(), Value::Array(volumes)));
     let warnings = warnings.iter().map(|it| it.as_str().into()).collect();
+    let guests = divided.guests.iter().map(FoundGuest::value).collect();
+    members.push(("guests".to_owned(), Value::Array(guests)));
     members.push(("warnings".to_owned(), Value::Array(warnings)));
     Value::Object(members)
 }
