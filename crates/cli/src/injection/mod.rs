@@ -10,15 +10,16 @@ use std::iter;
 
 use christen_inject::nova::decision::{self, Decision, Information, Injection, Phase, Reason};
 use christen_inject::nova::mount::{self, Partition};
-use christen_inject::nova::{self, Exception};
+use christen_inject::nova::{self, Exception, Raised};
 use christen_inject::{Change, Notice, Request, Stage};
 use christen_vfs::Timestamp;
 
 use crate::args::image::VolumeArguments;
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
 use crate::image::filesystems;
 use crate::image::guest::{Guest, Mounts};
+use crate::image::volumes::Place;
 use crate::output;
 
 /// Whose way an identity goes.
@@ -61,9 +62,8 @@ impl Way {
 
     /// The volume with the root: what was said, else what the way says.
     pub(crate) fn volume(&self, said: &VolumeArguments) -> VolumeArguments {
-        let is_said = said.partition.is_some() || said.lv.is_some() || said.volume.is_some();
         match self {
-            Self::Nova(it) if !is_said => match it.partition {
+            Self::Nova(it) if !is_said(said) => match it.partition {
                 Partition::Number(number) => VolumeArguments {
                     partition: Some(number.get()),
                     ..VolumeArguments::default()
@@ -72,6 +72,33 @@ impl Way {
             },
             _ => said.clone(),
         }
+    }
+
+    /// Whether a guest is where Nova would have looked for it; what the user says goes before that.
+    pub(crate) fn suits(&self, said: &VolumeArguments, guest: &Guest) -> Result<(), Failure> {
+        let Self::Nova(it) = self else {
+            return Ok(());
+        };
+        // The root is the first volume of a guest.
+        let Some(root) = guest.volumes.first().map(|it| &it.part) else {
+            return Ok(());
+        };
+        let problem = match it.partition {
+            _ if is_said(said) => None,
+            Partition::Whole if root.volume.place != Place::Whole => {
+                Some("the disk has partitions, and Nova is told to inject into the disk as a whole")
+            }
+            // What is on a volume that only libguestfs reads is told by libguestfs.
+            Partition::Inspect
+                if !root.volume.foreign && filesystems::root_mark(root).is_none() =>
+            {
+                Some("no operating system is in the image")
+            }
+            _ => None,
+        };
+        problem.map_or(Ok(()), |problem| {
+            Err(Failure::unchanged("there is no guest where Nova looks for it").detail(problem))
+        })
     }
 
     /// What becomes of a guest that is not there, or cannot be opened: an error, or in Nova's way perhaps a warning.
@@ -93,6 +120,10 @@ impl Way {
     }
 }
 
+fn is_said(volume: &VolumeArguments) -> bool {
+    volume.partition.is_some() || volume.lv.is_some() || volume.volume.is_some()
+}
+
 /// Says why Nova injects nothing.
 pub(crate) fn reason(reason: Reason) -> &'static str {
     match reason {
@@ -112,6 +143,8 @@ pub(crate) struct Staged {
     pub(crate) changes: Vec<Change>,
     /// What the user should know.
     pub(crate) notices: Vec<Notice>,
+    /// What ended Nova's way before its end: it leaves what it had written, and so do we.
+    pub(crate) raised: Option<Raised>,
 }
 
 impl Staged {
@@ -130,6 +163,7 @@ pub(crate) fn stage(
     failure: impl FnOnce() -> Failure,
 ) -> Result<Staged, Failure> {
     let mut stage = Stage::new(&mut guest.tree);
+    let mut left = None;
     match way {
         Way::Own => {
             let mut request = Request {
@@ -142,9 +176,16 @@ pub(crate) fn stage(
                 .map_err(|error| refused(failure(), &error))?;
         }
         Way::Nova(it) => {
-            let outcome = nova::inject(&mut stage, &it.items, it.mandatory, &mut *identity.random)
-                .map_err(|error| refused(failure(), &error))?;
-            for warning in &outcome.warnings {
+            let random = &mut *identity.random;
+            let warnings = match nova::inject(&mut stage, &it.items, it.mandatory, random) {
+                Ok(outcome) => outcome.warnings,
+                Err(raised) if raised.leaves_changes() => {
+                    left = Some(raised);
+                    Vec::new()
+                }
+                Err(raised) => return Err(refused(failure(), &raised)),
+            };
+            for warning in &warnings {
                 let mut text = warning.to_string();
                 let causes = iter::successors(warning.source(), |&error| error.source());
                 for cause in causes {
@@ -157,7 +198,18 @@ pub(crate) fn stage(
     Ok(Staged {
         changes: stage.changes(),
         notices: stage.notices().to_vec(),
+        raised: left,
     })
+}
+
+impl Staged {
+    /// Ends with what ended Nova's way, if anything did, after what had been written before was told.
+    pub(crate) fn end(&self, failure: Failure, outcome: Outcome) -> Outcome {
+        match &self.raised {
+            Some(raised) => Err(refused(failure, raised)),
+            None => outcome,
+        }
+    }
 }
 
 /// Tells what the user should know, on standard error.

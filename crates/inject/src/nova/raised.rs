@@ -69,6 +69,27 @@ pub struct Raised {
     pub source: Error,
 }
 
+impl Raised {
+    /// Whether what is staged is whole, so that it can be committed as Nova leaves it in the image. If not, the filesystem takes no more
+    /// changes, or there was no chance to draw from.
+    pub fn leaves_changes(&self) -> bool {
+        !ends_all(&self.source)
+    }
+}
+
+/// Whether nothing can go on: the filesystem takes no more changes, or there is no chance.
+fn ends_all(error: &Error) -> bool {
+    use christen_vfs::Error as FsError;
+    match error {
+        Error::File { source, .. } => matches!(
+            source,
+            FsError::Io(_) | FsError::Corrupt(_) | FsError::Abandoned | FsError::ReadOnly
+        ),
+        Error::Random { .. } => true,
+        _ => false,
+    }
+}
+
 /// What went wrong with the item at hand.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -90,17 +111,9 @@ impl Failure {
         }
     }
 
-    /// Whether nothing can go on, whatever Nova's rules say: the filesystem takes no more changes, or there is no chance.
+    /// Whether nothing can go on, whatever Nova's rules say.
     pub(super) fn ends_all(&self) -> bool {
-        use christen_vfs::Error as FsError;
-        match &self.error {
-            Error::File { source, .. } => matches!(
-                source,
-                FsError::Io(_) | FsError::Corrupt(_) | FsError::Abandoned | FsError::ReadOnly
-            ),
-            Error::Random { .. } => true,
-            _ => false,
-        }
+        ends_all(&self.error)
     }
 }
 

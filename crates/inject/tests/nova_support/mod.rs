@@ -1,6 +1,8 @@
 //! What the tests of the golden injections share: a vector as items, a guest's tree, and what must be there afterwards.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub(crate) mod image;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroU32;
@@ -31,8 +33,9 @@ impl RandomSource for Pinned {
 }
 
 pub(crate) fn directory(name: &str) -> PathBuf {
+    // The command line is tested with the same vectors.
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
+        .join("../inject/tests")
         .join(name)
 }
 

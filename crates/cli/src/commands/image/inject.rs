@@ -34,7 +34,11 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
     let busy = Busy::new("changing");
     let volume = way.volume(&image.volume);
     let opened = open::changeable(image)?.staged(image, &volume, now);
-    let opened = opened.and_then(|disk| Ok((disk.guest(way.mounts())?, disk)));
+    let opened = opened.and_then(|disk| {
+        let guest = disk.guest(way.mounts())?;
+        way.suits(&image.volume, &guest)?;
+        Ok((guest, disk))
+    });
     let (mut guest, disk) = match opened {
         Ok(opened) => opened,
         Err(failure) => {
@@ -47,7 +51,8 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
     })?;
     if image.dry_run {
         drop(busy);
-        return super::plan::tell(&image.image, &guest, &staged, image.json);
+        let told = super::plan::tell(&image.image, &guest, &staged, image.json);
+        return staged.end(cannot_inject(image), told);
     }
     let (volumes, mounted) = (volumes(&guest), Mounted::of(&guest.volumes));
     let notices = std::mem::take(&mut guest.notices);
@@ -92,6 +97,9 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
         output::data(told::text(&staged.changes, &verdicts).as_bytes())?;
         let (target, summary) = (target.display(), verdicts.summary());
         output::note(&match (is_change, staged.changes.is_empty()) {
+            _ if staged.raised.is_some() => {
+                format!("the injection ended before its end: {summary}")
+            }
             (_, true) => format!("there is nothing to put into `{target}`"),
             (false, _) => {
                 format!("`{target}` has the identity already, and nothing was changed: {summary}")
@@ -103,10 +111,18 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
             ),
         });
     }
-    match is_change {
+    let told = match is_change {
         true => tell_differences(&verdicts, Failure::changed, image),
         false => tell_differences(&verdicts, Failure::unchanged, image),
-    }
+    };
+    let failure = match is_change {
+        true => Failure::changed(format!(
+            "`{}` has a part of the identity: what came before the failure is there, as Nova leaves it",
+            target.display()
+        )),
+        false => cannot_inject(image),
+    };
+    staged.end(failure, told)
 }
 
 /// Nothing is injected, and that is no failure.

@@ -44,8 +44,11 @@ pub(crate) fn run(arguments: &PlanArguments) -> Outcome {
     let busy = Busy::new("planning");
     let volume = way.volume(&arguments.image.part.volume);
     let disk = open::disk(&arguments.image.part.image)?;
-    let opened = open::guest(&arguments.image, disk, &volume)
-        .and_then(|image| Ok((image.in_memory(way.mounts(), now)?, image)));
+    let opened = open::guest(&arguments.image, disk, &volume).and_then(|image| {
+        let guest = image.in_memory(way.mounts(), now)?;
+        way.suits(&arguments.image.part.volume, &guest)?;
+        Ok((guest, image))
+    });
     let (mut guest, _image) = match opened {
         Ok(opened) => opened,
         Err(failure) => {
@@ -53,11 +56,12 @@ pub(crate) fn run(arguments: &PlanArguments) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let staged = injection::stage(&mut guest, &mut identity, &way, now, || {
-        Failure::unchanged(format!("an injection into `{}` would fail", path.display()))
-    })?;
+    let would_fail =
+        || Failure::unchanged(format!("an injection into `{}` would fail", path.display()));
+    let staged = injection::stage(&mut guest, &mut identity, &way, now, would_fail)?;
     drop(busy);
-    tell(path, &guest, &staged, arguments.json)
+    let told = tell(path, &guest, &staged, arguments.json);
+    staged.end(would_fail(), told)
 }
 
 /// Prints a plan.
