@@ -2,9 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use christen_instance::Secret;
 use christen_instance::model::SshHostKey;
 
-use crate::{Existing, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage, accounts};
+use crate::{
+    Existing, HostKeyPair, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage, accounts,
+    hostname,
+};
 
 pub(crate) const DIRECTORY: &str = "/etc/ssh";
 
@@ -16,12 +20,16 @@ const KEY_MAKERS: [&str; 2] = ["/usr/libexec/openssh/sshd-keygen", "/usr/sbin/ss
 
 /// Puts the description's host keys where sshd has them.
 pub(crate) fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<()> {
-    let keys = &request.instance.guest.ssh_host_keys;
-    if keys.is_empty() {
+    let guest = &request.instance.guest;
+    if guest.ssh_host_keys.is_empty() && !guest.generate_ssh_host_key {
         return Ok(());
     }
     stage.begin(Item::new(ItemKind::HostKeys));
-    put(stage, keys)
+    let mut keys = guest.ssh_host_keys.clone();
+    if guest.generate_ssh_host_key {
+        keys.push(generated(stage, request)?);
+    }
+    put(stage, &keys)
 }
 
 /// Writes host keys, for the current item.
@@ -74,6 +82,58 @@ pub(crate) fn put(stage: &mut Stage<'_>, keys: &[SshHostKey]) -> Result<()> {
         }
     }
     cloud_init(stage, keys)
+}
+
+/// A pair for this instance: the one that an earlier injection has made for it, or a new one. Its public half is told as a line of
+/// known_hosts.
+fn generated(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<SshHostKey> {
+    let instance = request.instance;
+    let name = hostname::wanted(instance);
+    let host = name.as_deref().unwrap_or("localhost");
+    // Without an identity no pair can be known as this instance's.
+    let mark = instance
+        .uuid
+        .as_ref()
+        .map(|uuid| format!("christen:{uuid}"));
+    let comment = match &mark {
+        Some(mark) => format!("root@{host} {mark}"),
+        None => format!("root@{host}"),
+    };
+    let path = crate::guest_path(DIRECTORY).join(b"ssh_host_ed25519_key");
+    let public = crate::guest_path(DIRECTORY).join(b"ssh_host_ed25519_key.pub");
+    let mut found = None;
+    if let (Some(private), Some(public), Some(_)) =
+        (stage.read(&path)?, stage.read(&public)?, &mark)
+        && let (Ok(private), Ok(public)) = (String::from_utf8(private), String::from_utf8(public))
+        && public.trim_end().ends_with(&format!(" {comment}"))
+    {
+        found = Some((private, public));
+    }
+    let (private, public) = match found {
+        Some(found) => found,
+        None => {
+            let pair = HostKeyPair::generate(request.random, &comment)?;
+            (pair.private.into_exposed(), pair.public)
+        }
+    };
+    let mut names: Vec<&str> = name.as_deref().into_iter().collect();
+    let nics = instance.network.iter().flatten();
+    let ips = nics
+        .flat_map(|nic| &nic.subnets)
+        .flat_map(|subnet| &subnet.ips);
+    names.extend(ips.map(|ip| ip.address.as_str()));
+    let key: Vec<_> = public.split(' ').take(2).collect();
+    let names = if names.is_empty() {
+        "*".to_owned()
+    } else {
+        names.join(",")
+    };
+    stage.notice(format!("known_hosts: {names} {}", key.join(" ")));
+    Ok(SshHostKey {
+        algorithm: "ed25519".to_owned(),
+        private: Secret::new(private),
+        public: Some(public),
+    })
 }
 
 /// Root's alone; on Red Hat before Fedora 38 for the group `ssh_keys` too, as ssh-keysign there has it.
@@ -230,6 +290,40 @@ mod tests {
         assert_eq!(text(&mut fs, "/etc/ssh/ssh_host_rsa_key.pub"), None);
         assert_eq!(text(&mut fs, "/etc/ssh/sshd_config").unwrap(), "");
         assert_eq!(text(&mut fs, DROP_IN).unwrap(), "ssh_deletekeys: false\n");
+    }
+
+    #[test]
+    fn a_generated_key_stays_that_of_its_instance() {
+        let mut fs = guest(&[
+            ("/etc/ssh/ssh_host_ed25519_key", "image's"),
+            (
+                "/etc/ssh/ssh_host_ed25519_key.pub",
+                "ssh-ed25519 AAAA root@web",
+            ),
+        ]);
+        let yaml = |uuid: &str| {
+            format!(
+                "uuid: b65cee2f-8c69-4aeb-be2f-f7974254{uuid}\nhostname: web\nnetwork: [{{mac: '52:54:00:12:34:56', address: 192.0.2.17/24}}]\nguest: {{ssh_host_keys: generate}}\n"
+            )
+        };
+        let told = run_twice(&mut fs, &yaml("8fc2"), inject);
+        let public = text(&mut fs, "/etc/ssh/ssh_host_ed25519_key.pub").unwrap();
+        assert!(
+            public.ends_with(" root@web christen:b65cee2f-8c69-4aeb-be2f-f79742548fc2\n"),
+            "{public}"
+        );
+        let key: Vec<_> = public.split(' ').take(2).collect();
+        assert_eq!(
+            told.notices[0].text,
+            format!("known_hosts: web,192.0.2.17 {}", key.join(" "))
+        );
+        assert_eq!(own(&mut fs, "/etc/ssh/ssh_host_ed25519_key"), (0o600, 0, 0));
+        // A clone of the image is another instance.
+        run_twice(&mut fs, &yaml("8fc3"), inject);
+        assert_ne!(
+            text(&mut fs, "/etc/ssh/ssh_host_ed25519_key.pub").unwrap(),
+            public
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The host name: hostname(5) and hosts(5).
 
+use christen_instance::Instance;
 use christen_instance::hostname::hostname_from_name;
 
 use crate::{Existing, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage, assignment};
@@ -20,13 +21,8 @@ const LIMIT: usize = 64;
 /// Sets the host name as it is given, short or fully qualified; made from the instance's name if it has none.
 pub(crate) fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<()> {
     let instance = request.instance;
-    let given = instance.hostname.clone();
-    let is_given = given.is_some();
-    let made = || {
-        let made = hostname_from_name(&instance.name, "");
-        (made != hostname_from_name("", "")).then_some(made)
-    };
-    let Some(mut name) = given.or_else(made) else {
+    let is_given = instance.hostname.is_some();
+    let Some(mut name) = wanted(instance) else {
         return Ok(());
     };
     stage.begin(Item::new(ItemKind::Hostname));
@@ -57,6 +53,15 @@ pub(crate) fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result
     }
     files(stage, &name)?;
     hosts(stage, &name)
+}
+
+/// The instance's host name, or that made from its name; `None` if nothing of either is left.
+pub(crate) fn wanted(instance: &Instance) -> Option<String> {
+    let made = || {
+        let made = hostname_from_name(&instance.name, "");
+        (made != hostname_from_name("", "")).then_some(made)
+    };
+    instance.hostname.clone().or_else(made)
 }
 
 fn files(stage: &mut Stage<'_>, name: &str) -> Result<()> {

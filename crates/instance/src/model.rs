@@ -328,6 +328,8 @@ pub struct Guest {
     pub locale: Option<String>,
     /// SSH host keys.
     pub ssh_host_keys: Vec<SshHostKey>,
+    /// An SSH host key is made at the injection, so that it is known before the first boot.
+    pub generate_ssh_host_key: bool,
     /// CA certificates to trust, PEM.
     pub ca_certificates: Vec<String>,
     /// Shell commands to run once, at the first boot, in order.

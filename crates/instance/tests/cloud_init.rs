@@ -98,6 +98,7 @@ fn everything() -> Case {
             mode: Some(0o640),
         }],
         operations: Vec::new(),
+        generate_ssh_host_key: false,
         machine_id: None,
         seed_cloud_init: None,
     };

@@ -134,6 +134,12 @@ fn a_machine_id_cannot_travel_and_a_seed_says_nothing() {
     let error = cloud_config(&guest, &mut Pinned::default()).expect_err("it comes too late");
     assert!(matches!(error, Error::GuestNotOnDrive { .. }));
     let guest = Guest {
+        generate_ssh_host_key: true,
+        ..Guest::default()
+    };
+    let error = cloud_config(&guest, &mut Pinned::default()).expect_err("it is for injection");
+    assert!(matches!(error, Error::GuestNotOnDrive { .. }));
+    let guest = Guest {
         seed_cloud_init: Some(Seed::NoCloud),
         ..Guest::default()
     };

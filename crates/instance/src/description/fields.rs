@@ -829,8 +829,12 @@ static GUEST: Object = Object {
         Field::new("locale", NAME, "Locale, as `de_DE.UTF-8`.").alike(&["lang"]),
         Field::new(
             "ssh_host_keys",
-            Shape::List(&Shape::Object(&HOST_KEY), MANY),
-            "SSH host keys, so that clients know the machine before its first boot.",
+            Shape::Either(&[
+                Shape::Text(Text::Choice(&["generate"])),
+                Shape::List(&Shape::Object(&HOST_KEY), MANY),
+            ]),
+            "SSH host keys, so that clients know the machine before its first boot; `generate`: injection makes one, Ed25519, and tells \
+             its public half.",
         )
         .alike(&["host_keys", "ssh_keys"]),
         Field::new(

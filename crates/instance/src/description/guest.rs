@@ -20,6 +20,7 @@ impl Builder<'_, '_> {
             timezone: self.text(node, "timezone"),
             locale: self.text(node, "locale"),
             ssh_host_keys: self.each(node, "ssh_host_keys", path, Self::host_key),
+            generate_ssh_host_key: self.text(node, "ssh_host_keys").is_some(),
             ca_certificates: self.each(node, "ca_certificates", path, Self::certificate),
             first_boot_commands: self
                 .texts(node, "first_boot_commands")

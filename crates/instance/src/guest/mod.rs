@@ -48,6 +48,12 @@ pub fn cloud_config(guest: &Guest, random: &mut dyn RandomSource) -> Result<Opti
             reason: "the guest has its machine ID before cloud-init reads a drive",
         });
     }
+    if guest.generate_ssh_host_key {
+        return Err(Error::GuestNotOnDrive {
+            key: "guest.ssh_host_keys: generate",
+            reason: "injection does that; from a drive the guest makes its keys itself, or they are given",
+        });
+    }
     let accounts = account::accounts(guest, random)?;
     let mut members: Vec<(String, Value)> = Vec::new();
     let mut add = |name: &str, value: Value| members.push((name.to_owned(), value));
