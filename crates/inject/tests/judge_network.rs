@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use christen_inject::network::{Plan, plan};
+use christen_inject::network::{Device, Plan, plan};
 use christen_testkit::{TempDir, cloud_init, network_readers, networks, python};
 
 use guests::*;
@@ -440,6 +440,33 @@ fn cloud_init_means_the_same() {
                 without_asked_dns(pick(&ours, &names.0)),
                 without_asked_dns(pick(&theirs_eni, &names.1)),
                 &["address", "route", "dns", "dhcp4", "dhcp6", "mtu"],
+            );
+        }
+
+        let ours = of_wicked(&written(with_wicked(), &instance).unwrap());
+        let expected = only(&planned(&plan), &["route"]);
+        let theirs_wicked = of_wicked(&below(&theirs("sysconfig-suse"), "/etc/sysconfig/network/"));
+        for interface in &plan.interfaces {
+            let number = interface.number;
+            let (name, their_name, device) = match &interface.device {
+                Device::Ethernet(mac) => (
+                    format!("net{number}"),
+                    format!("eth{number}"),
+                    mac.to_string(),
+                ),
+                Device::Bond(bond) => (bond.name(), bond.name(), bond.name()),
+            };
+            // It writes no routes for wicked, so these are held against the plan.
+            assert_eq!(
+                only(&ours, &["route"])[&name],
+                expected[&device],
+                "seed {seed}\n{yaml}"
+            );
+            let words = ["address", "dhcp4", "dhcp6", "mtu"];
+            assert_eq!(
+                only(&ours, &words)[&name],
+                only(&theirs_wicked, &words)[&their_name],
+                "seed {seed}\n{yaml}"
             );
         }
 

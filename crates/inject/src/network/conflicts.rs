@@ -7,7 +7,7 @@ use super::detect::Renderer;
 use super::guest_files::{files_in, is_regular, path};
 use super::interfaces;
 use super::plan::Plan;
-use super::render::{ifcfg, keyfile, netplan, networkd};
+use super::render::{self, ifcfg, keyfile, netplan, networkd, wicked};
 use super::saved::{keep_copy, set_aside};
 use crate::{Existing, Ownership, Result, Secrecy, Stage};
 
@@ -28,7 +28,7 @@ pub(super) fn clear(
         Renderer::Networkd => clear_networkd(stage, plan),
         Renderer::Ifupdown => clear_ifupdown(stage, is_chosen),
         Renderer::Ifcfg => clear_ifcfg(stage, ifcfg::DIRECTORY),
-        Renderer::Wicked => clear_ifcfg(stage, "/etc/sysconfig/network"),
+        Renderer::Wicked => clear_ifcfg(stage, wicked::DIRECTORY),
     }
 }
 
@@ -145,7 +145,7 @@ fn clear_ifcfg(stage: &mut Stage<'_>, directory: &str) -> Result<()> {
             let kind = kind.to_ascii_lowercase();
             kind.is_empty() || kind == "ethernet" || kind == "bond"
         });
-        if is_ethernet {
+        if is_ethernet && !render::is_ours(&content) {
             set_aside(stage, &file, "configures an Ethernet device")?;
         }
     }

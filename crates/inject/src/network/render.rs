@@ -5,6 +5,7 @@ pub(super) mod ifupdown;
 pub(super) mod keyfile;
 pub(super) mod netplan;
 pub(super) mod networkd;
+pub(super) mod wicked;
 
 use super::plan::{Interface, Plan, Route};
 
@@ -31,6 +32,11 @@ fn metric(route: &Route) -> String {
         .metric
         .map(|it| format!(" metric {it}"))
         .unwrap_or_default()
+}
+
+/// Whether a file of the guest is one that we wrote.
+pub(super) fn is_ours(content: &[u8]) -> bool {
+    content.starts_with(HEADER.as_bytes())
 }
 
 /// Whether any interface is a bond.

@@ -5,7 +5,7 @@ use super::detect::{self, Renderer, Strength};
 use super::guest_files::{files_in, first_present, path};
 use super::plan::{self, Plan, impossible};
 use super::render::ifupdown::Flavor;
-use super::render::{self, File, HEADER, ifcfg, ifupdown, keyfile, netplan, networkd};
+use super::render::{self, File, HEADER, ifcfg, ifupdown, keyfile, netplan, networkd, wicked};
 use super::units::{Service, started_by};
 use super::{interfaces, names, resolv_conf};
 use crate::{Existing, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage};
@@ -48,12 +48,7 @@ fn write(stage: &mut Stage<'_>, plan: &Plan) -> Result<()> {
         Renderer::Networkd => networkd::render(plan),
         Renderer::Ifcfg => ifcfg::render(plan).map_err(impossible)?,
         Renderer::Ifupdown => Vec::new(),
-        Renderer::Wicked => {
-            return Err(impossible(
-                "the guest's network is configured by wicked, whose files are not written"
-                    .to_owned(),
-            ));
-        }
+        Renderer::Wicked => wicked::render(plan),
     };
     if renderer == Renderer::NetworkManager {
         for interface in &plan.interfaces {
@@ -82,11 +77,18 @@ fn write(stage: &mut Stage<'_>, plan: &Plan) -> Result<()> {
         write_interfaces(stage, plan)?;
     } else {
         take_out(stage, &path(INTERFACES), false)?;
-        names::force(stage, &[])?;
+        let names = match renderer {
+            Renderer::Wicked => wicked::forced_names(plan),
+            _ => Vec::new(),
+        };
+        names::force(stage, &names)?;
     }
     remove_stale(stage, &files)?;
     for file in &files {
         write_file(stage, file)?;
+    }
+    if renderer == Renderer::Wicked {
+        write_netconfig(stage, plan)?;
     }
     if needs_resolv_conf(stage, renderer)? {
         resolv_conf::write(stage, &plan.dns())?;
@@ -119,6 +121,15 @@ fn remove_stale(stage: &mut Stage<'_>, files: &[File]) -> Result<()> {
         let named = |name: &[u8]| name.starts_with(prefix.as_bytes());
         old.extend(files_in(stage, directory, named)?);
     }
+    for prefix in wicked::PREFIXES {
+        let named = |name: &[u8]| name.starts_with(prefix.as_bytes());
+        for file in files_in(stage, wicked::DIRECTORY, named)? {
+            let content = stage.read(&file)?.unwrap_or_default();
+            if render::is_ours(&content) {
+                old.push(file);
+            }
+        }
+    }
     for file in old {
         let is_meant = files.iter().any(|it| path(&it.path) == file);
         if !is_meant && stage.exists(&file)? {
@@ -126,6 +137,20 @@ fn remove_stale(stage: &mut Stage<'_>, files: &[File]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes the DNS servers where wicked's helper looks for them.
+fn write_netconfig(stage: &mut Stage<'_>, plan: &Plan) -> Result<()> {
+    let file = path("/etc/sysconfig/network/config");
+    let config = stage.read(&file)?.unwrap_or_default();
+    stage.parents(&file)?;
+    stage.write(
+        &file,
+        &wicked::with_dns(&config, &plan.dns()),
+        Ownership::root(0o644),
+        Existing::Keep,
+        Secrecy::Public,
+    )
 }
 
 /// Tells a NetworkManager that starts too to leave our devices to the other (NetworkManager.conf(5), `unmanaged-devices`).

@@ -116,3 +116,7 @@ pub(crate) fn with_ifcfg() -> PhonyTree {
         .file("/etc/sysconfig/network-scripts/network-functions", "")
         .link("/etc/rc.d/rc3.d/S10network", "../init.d/network")
 }
+
+pub(crate) fn with_wicked() -> PhonyTree {
+    phony::opensuse_leap_15_6().directories(&["/usr/lib/udev/rules.d"])
+}

@@ -391,11 +391,61 @@ pub(crate) fn of_ifcfg(files: &Files) -> Meaning {
     meaning
 }
 
+/// Reads wicked's `ifcfg` and `ifroute` files; devices by their names.
+pub(crate) fn of_wicked(files: &Files) -> Meaning {
+    let mut meaning = Meaning::new();
+    for (path, text) in files {
+        let name = path.rsplit('/').next().unwrap();
+        if let Some(device) = name.strip_prefix("ifroute-") {
+            let said = meaning.entry(device.to_owned()).or_default();
+            for line in text.lines().filter(|line| !line.starts_with('#')) {
+                if let [to, via, ..] = line.split(' ').collect::<Vec<_>>()[..]
+                    && via != "-"
+                {
+                    let to = match to {
+                        "default" if via.contains(':') => "::/0",
+                        "default" => "0.0.0.0/0",
+                        to => to,
+                    };
+                    said.insert(format!("route {to} {via}"));
+                }
+            }
+        }
+        let Some(device) = name.strip_prefix("ifcfg-") else {
+            continue;
+        };
+        let said = meaning.entry(device.to_owned()).or_default();
+        let values = assignments(text);
+        match values.get("BOOTPROTO").map(String::as_str) {
+            Some("dhcp4") => said.extend(["dhcp4".to_owned()]),
+            Some("dhcp6") => said.extend(["dhcp6".to_owned()]),
+            Some("dhcp") => said.extend(["dhcp4".to_owned(), "dhcp6".to_owned()]),
+            _ => {}
+        }
+        said.extend(values.get("MTU").map(|it| format!("mtu {it}")));
+        for (name, value) in &values {
+            if let Some(suffix) = name.strip_prefix("IPADDR") {
+                let range = match values.get(&format!("NETMASK{suffix}")) {
+                    Some(mask) => format!("{value}/{mask}"),
+                    None => value.clone(),
+                };
+                let address = Cidr::parse(&range).unwrap();
+                said.insert(format!(
+                    "address {}/{}",
+                    address.address(),
+                    address.prefix()
+                ));
+            }
+        }
+    }
+    meaning
+}
+
 fn assignments(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let pairs = lines.filter_map(|line| line.split_once('='));
     pairs
-        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+        .map(|(name, value)| (name.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
         .collect()
 }
 

@@ -11,7 +11,7 @@ import tempfile
 
 import yaml
 
-from cloudinit.distros import rhel
+from cloudinit.distros import opensuse, rhel
 from cloudinit.net import eni, network_manager, network_state, networkd, sysconfig
 
 RENDERERS = {
@@ -24,6 +24,9 @@ RENDERERS = {
     ),
     "sysconfig": lambda: sysconfig.Renderer(
         {"flavor": "rhel", **rhel.Distro.renderer_configs["sysconfig"]}
+    ),
+    "sysconfig-suse": lambda: sysconfig.Renderer(
+        opensuse.Distro.renderer_configs["sysconfig"]
     ),
 }
 
