@@ -157,21 +157,40 @@ impl<'fs> Files<'fs> {
 
     /// Returns the names in a directory, sorted, those that are UTF-8 and fit to be asked for; none if it is not there.
     pub(crate) fn names(&mut self, path: &str) -> Vec<String> {
+        let entries = self.entries(path);
+        entries.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// As [`names`](Self::names), with where each symbolic link leads: without a walk from the root for each of many.
+    pub(crate) fn names_and_targets(&mut self, path: &str) -> Vec<(String, Option<Vec<u8>>)> {
+        let entries = self.entries(path);
+        let target = |file| match self.fs.attributes(file) {
+            Ok(attributes) if attributes.kind == Kind::SymbolicLink => self.fs.read_link(file).ok(),
+            _ => None,
+        };
+        let (names, links): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        names
+            .into_iter()
+            .zip(links.into_iter().map(target))
+            .collect()
+    }
+
+    fn entries(&mut self, path: &str) -> Vec<(String, FileId)> {
         let Some(path) = Self::path(path) else {
             return Vec::new();
         };
         let Some(directory) = self.find(&path, LastLink::Followed) else {
             return Vec::new();
         };
-        let mut names = Vec::new();
+        let mut entries = Vec::new();
         let mut is_cut = false;
         let listed = self.fs.list(directory, &mut |entry| {
-            if names.len() >= ENTRIES {
+            if entries.len() >= ENTRIES {
                 is_cut = true;
                 return ControlFlow::Break(());
             }
             if let Ok(name) = String::from_utf8(entry.name) {
-                names.push(name);
+                entries.push((name, entry.file));
             }
             ControlFlow::Continue(())
         });
@@ -183,8 +202,8 @@ impl<'fs> Files<'fs> {
             Ok(()) => {}
             Err(error) => self.note(&path, chain(&error)),
         }
-        names.sort_unstable();
-        names
+        entries.sort_unstable();
+        entries
     }
 
     /// Whether something has an extended attribute; what has the name itself, be it a link.

@@ -49,11 +49,15 @@ impl Services {
     pub(super) fn read(files: &mut Files<'_>) -> Self {
         let mut services = Self::default();
         for directory in UNIT_DIRECTORIES {
-            for name in files.names(directory) {
-                let path = format!("{directory}/{name}");
+            if directory.starts_with("/lib/") && files.target("/lib").is_some() {
+                // It is the one before once more.
+                continue;
+            }
+            for (name, target) in files.names_and_targets(directory) {
                 if name.ends_with(".wants") || name.ends_with(".requires") {
+                    let path = format!("{directory}/{name}");
                     services.enabled.extend(files.names(&path));
-                } else if files.target(&path).as_deref() == Some(b"/dev/null") {
+                } else if target.as_deref() == Some(b"/dev/null") {
                     // Only what comes first in the load path counts.
                     if !services.installed.contains(&name) {
                         services.masked.insert(name);
