@@ -1,9 +1,11 @@
 //! What is read of a guest, held against the programs that read it there.
 
+mod root;
+
 use std::fs;
 use std::process::Command;
 
-use christen_inject::guest::{Fstab, fstab::Spec, os_release};
+use christen_inject::guest::{Fstab, Inspection, PasswordState, fstab::Spec, os_release};
 use christen_testkit::{TempDir, phony, tools};
 use christen_vfs::FileSystem;
 use christen_vfs::GuestPath;
@@ -116,4 +118,64 @@ fn a_shell_reads_the_same_os_release() {
             assert_eq!(value, theirs, "{name}");
         }
     }
+}
+
+/// passwd(1) tells the same of every password.
+#[test]
+fn passwd_tells_the_same_state_of_passwords() {
+    let (Some(passwd), Some(mut command)) = (tools::require("passwd"), root::as_root()) else {
+        return;
+    };
+    let root = TempDir::new();
+    let etc = root.path().join("etc");
+    fs::create_dir_all(&etc).unwrap();
+    let hashes = [
+        "*",
+        "!",
+        "",
+        "$6$salt$hash",
+        "!$6$salt$hash",
+        "!!",
+        "abJnggxhB/yWI",
+        "$y$j9T$a$b",
+        "!*",
+        "*LK*",
+    ];
+    let mut accounts = String::from("root:x:0:0::/root:/bin/sh\n");
+    let mut shadow = String::from("root:*:1::::::\n");
+    for (index, hash) in hashes.iter().enumerate() {
+        accounts.push_str(&format!("u{index}:x:{}:100::/:/bin/sh\n", 1000 + index));
+        shadow.push_str(&format!("u{index}:{hash}:1::::::\n"));
+    }
+    fs::write(etc.join("passwd"), &accounts).unwrap();
+    fs::write(etc.join("shadow"), &shadow).unwrap();
+    let told = tools::run(
+        command
+            .arg(passwd)
+            .arg("-R")
+            .arg(root.path())
+            .args(["-S", "-a"]),
+    );
+    let told = String::from_utf8(told).unwrap();
+    let theirs: Vec<_> = told
+        .lines()
+        .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    let mut tree = phony::debian_12()
+        .file("/etc/passwd", &accounts)
+        .file("/etc/shadow", &shadow);
+    let ours: Vec<_> = Inspection::read(tree.fs())
+        .users
+        .iter()
+        .map(|user| {
+            let state = match user.password {
+                PasswordState::Set => "P",
+                PasswordState::Empty => "NP",
+                _ => "L",
+            };
+            format!("{} {state}", user.name)
+        })
+        .collect();
+    assert_eq!(ours.len(), hashes.len() + 1);
+    assert_eq!(ours, theirs);
 }
