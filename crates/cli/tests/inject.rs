@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use christen_instance::Value;
+use christen_testkit::lvm::Group;
 use christen_testkit::phony::{self, PhonyTree};
 use christen_testkit::{TempDir, tools};
 use image_support::{Tools, cut_out, disk, hash};
@@ -128,7 +129,14 @@ fn an_identity_is_put_into_a_guest_and_a_second_run_changes_nothing() {
     );
     assert_eq!(hash(&image), before);
 
-    // A new image is made all the same, as it was asked for.
+    // A new image is made all the same, as it was asked for, also one over the old.
+    let overlay = format!("{inject} --output c.qcow2 --output-kind overlay");
+    let overlay = succeed(&mut christen_in(&directory, &overlay));
+    assert!(
+        overlay.stderr.contains("5 places verified by ext4-view"),
+        "{}",
+        overlay.stderr
+    );
     let output = format!("{inject} --output b.img");
     succeed(&mut christen_in(&directory, &output));
     assert_eq!(hash(&directory.join("b.img")), before);
@@ -222,6 +230,129 @@ fn a_guest_in_qcow2_is_changed_and_its_clusters_stay_sound() {
     let parts = partitions(&tools, &directory, "b.img");
     let keys = tools.debugfs(&parts[2], "cat /deploy/.ssh/authorized_keys\n");
     assert!(keys.ends_with(&format!("{KEY}\n")), "{keys}");
+}
+
+/// Root and `/home` are logical volumes, which the guest names as the device mapper and as LVM2 does.
+#[test]
+fn logical_volumes_are_joined_by_their_names() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let Some(group) = Group::new("inject", &[64], &[]) else {
+        return;
+    };
+    group.create("root", 24, &[]);
+    group.create("my-home", 16, &[]);
+    let directory = support::with_description(&description());
+    let mapped = group.name.replace('-', "--");
+    let fstab = format!(
+        "/dev/{}/root / ext4 defaults 0 1\n/dev/mapper/{mapped}-my--home /home ext4 defaults 0 2\n",
+        group.name
+    );
+    let root = directory.join("root");
+    tools.tree(&root, 24, &["-t", "ext4"], guest(&fstab).fs());
+    let home = directory.join("home");
+    tools.filesystem(&home, 16, &["-t", "ext4"]);
+    let range = |start: u64, length: u64| {
+        let at = |it: u64| usize::try_from(it).expect("the disk is small");
+        at(start)..at(start + length)
+    };
+    let mut physical = group.read(0);
+    for piece in group.map() {
+        let volume = if piece.volume == "root" { &root } else { &home };
+        let bytes = fs::read(volume).expect("it is there");
+        physical[range(piece.physical_start_bytes, piece.length_bytes)]
+            .copy_from_slice(&bytes[range(piece.start_bytes, piece.length_bytes)]);
+    }
+    let image = put(&directory, "a.img", physical);
+    let arguments = "inject a.img instance.yaml --format raw --json";
+    let ended = succeed(&mut christen_in(&directory, arguments));
+    let json = ended.json();
+    assert_eq!(*member(&json, "verified"), Value::from(true));
+    assert_eq!(items(member(&json, "volumes")).len(), 2);
+    let changed = fs::read(&image).expect("it is there");
+    for piece in group.map() {
+        let path = directory.join(&piece.volume);
+        let mut volume = vec![0; fs::metadata(&path).map_or(16 << 20, |it| it.len()) as usize];
+        volume[range(piece.start_bytes, piece.length_bytes)]
+            .copy_from_slice(&changed[range(piece.physical_start_bytes, piece.length_bytes)]);
+        fs::write(&path, volume).expect("the directory is ours");
+        tools.check(&path);
+    }
+    let keys = tools.debugfs(
+        &directory.join("my-home"),
+        "cat /deploy/.ssh/authorized_keys\n",
+    );
+    assert!(keys.ends_with(&format!("{KEY}\n")), "{keys}");
+    let before = hash(&image);
+    succeed(&mut christen_in(&directory, arguments));
+    assert_eq!(hash(&image), before);
+}
+
+/// What a guest says of its mounts may be anything; nothing of it takes long, goes outside, or is taken for what it is not.
+#[test]
+fn a_hostile_table_of_mounts_harms_nobody() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let directory = support::with_description(&description());
+    let image = directory.join("a.img");
+    let inject = "inject a.img instance.yaml --format raw";
+    let many = (0..20_000)
+        .map(|it| format!("LABEL=d{it} /srv/{it} ext4\n"))
+        .collect::<String>();
+    let table = |text: &str| guest(text);
+    for (what, status, mut tree) in [
+        (
+            "a directory",
+            0,
+            table("").without("/etc/fstab").directories(&["/etc/fstab"]),
+        ),
+        (
+            "a link to itself",
+            0,
+            table("").without("/etc/fstab").link("/etc/fstab", "fstab"),
+        ),
+        (
+            "no UTF-8",
+            0,
+            table("").file(
+                "/etc/fstab",
+                b"\xff\0 /\xff ext4\n/dev/vda1\n\r\n".as_slice(),
+            ),
+        ),
+        ("20,000 lines", 0, table(&many)),
+        (
+            "its own root again",
+            1,
+            table("LABEL=root / ext4\nLABEL=root /home ext4\n"),
+        ),
+        (
+            "mount points through links",
+            1,
+            table("LABEL=x /mnt/../mnt/link/home ext4\n").link("/mnt/link", "../../../.."),
+        ),
+        (
+            "mount points that are files, or loops",
+            0,
+            table("LABEL=x /etc/passwd ext4\nLABEL=y /loop/x ext4\n").link("/loop", "loop"),
+        ),
+        ("the directory of accounts", 1, table("tmpfs /etc tmpfs\n")),
+    ] {
+        tools.tree(&image, 24, &["-t", "ext4", "-L", "root"], tree.fs());
+        let before = hash(&image);
+        let ended = run(&mut christen_in(&directory, inject));
+        assert_eq!(ended.status, status, "{what}: {}", ended.stderr);
+        assert!(
+            ended.stderr.lines().count() < 40,
+            "{what}: {}",
+            ended.stderr
+        );
+        match status {
+            0 => tools.check(&image),
+            _ => assert_eq!(hash(&image), before, "{what}"),
+        }
+    }
 }
 
 /// A key in a home that the guest covers when it starts would be lost, and nobody would know why it cannot log in.

@@ -286,7 +286,12 @@ pub(crate) fn after(arguments: &WriteArguments) -> Result<Disk, Failure> {
     let mut allow_backing = arguments.allow_backing.clone();
     if let (Some(_), Some(directory)) = (&arguments.output, arguments.image.parent()) {
         // The image that the new one was made over was named by the user.
-        allow_backing.push(directory.to_owned());
+        let is_here = directory.as_os_str().is_empty();
+        allow_backing.push(if is_here {
+            ".".into()
+        } else {
+            directory.to_owned()
+        });
     }
     disk(&ReadArguments {
         image: arguments

@@ -200,7 +200,7 @@ impl<'fs> Files<'fs> {
                 format!("it has more than {ENTRIES} entries, and no more are looked at"),
             ),
             Ok(()) => {}
-            Err(error) => self.note(&path, chain(&error)),
+            Err(error) => self.note_error(&path, &error),
         }
         entries.sort_unstable();
         entries
@@ -235,9 +235,18 @@ impl<'fs> Files<'fs> {
             Ok(found) => found,
             Err(FsError::NotDirectory) => None,
             Err(error) => {
-                self.note(path, chain(&error));
+                self.note_error(path, &error);
                 None
             }
+        }
+    }
+
+    /// Notes why something cannot be read; of all that would be on one volume that is not at hand, the first.
+    fn note_error(&mut self, path: &GuestPath, error: &FsError) {
+        let reason = chain(error);
+        let is_of_volume = matches!(error, FsError::NotMounted(_));
+        if !is_of_volume || self.unread.iter().all(|it| it.reason != reason) {
+            self.note(path, reason);
         }
     }
 

@@ -154,6 +154,17 @@ fn odd_files_end_nothing() {
     );
 }
 
+/// A volume that is not at hand would have many of the files that are looked for: it is told once.
+#[test]
+fn what_is_not_mounted_is_told_once() {
+    let mut tree = christen_vfs::Mounted::new(Box::new(phony::debian_12().into_fs()));
+    let boot = GuestPath::new("/boot").unwrap();
+    tree.mount_absent(&boot, "LABEL=boot").unwrap();
+    let found = Inspection::read(&mut tree);
+    assert_eq!(found.unread.len(), 1, "{:?}", found.unread);
+    assert!(found.unread[0].reason.ends_with(": LABEL=boot"));
+}
+
 #[test]
 fn summaries_are_as_recorded() {
     for (name, tree) in phony::all() {

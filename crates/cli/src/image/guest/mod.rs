@@ -141,7 +141,7 @@ pub(crate) fn open(
         Ok(entries) => entries,
         Err(error) if is_damage(&error) => return Err(GuestError::Table(error)),
         Err(error) => {
-            guest.notices.push(format!(
+            guest.note(format!(
                 "what the guest mounts is not known: {error}{}",
                 error.source().map_or(String::new(), |it| format!(": {it}"))
             ));
@@ -208,7 +208,20 @@ fn staged(part: &Part, opening: &Opening) -> Part {
     part
 }
 
+/// The most that is told of one guest; a hostile one would fill the terminal.
+const MOST_NOTICES: usize = 20;
+
 impl Guest {
+    fn note(&mut self, text: String) {
+        match self.notices.len() {
+            MOST_NOTICES => self
+                .notices
+                .push("more is to be said of what the guest mounts".to_owned()),
+            number if number > MOST_NOTICES => {}
+            _ => self.notices.push(text),
+        }
+    }
+
     /// Tells if the guest says that its root is another volume than the one that was taken for it.
     fn look_at_root(&mut self, root: &Part, own: Option<&Spec>, sources: &Sources<'_>) {
         let Some(own) = own else {
@@ -217,7 +230,7 @@ impl Guest {
         if let Named::Part(part) = sources.find(own)
             && part.volume.place != root.volume.place
         {
-            self.notices.push(format!(
+            self.note(format!(
                 "`/etc/fstab` of {} says that the root is {}",
                 root.volume.short(),
                 part.volume.short()
@@ -262,7 +275,7 @@ impl Guest {
             }),
             // The guest will not be able to mount it either.
             Err(error) => {
-                self.notices.push(format!(
+                self.note(format!(
                     "`/etc/fstab` mounts `{spec}` at `{at}`, where nothing can be mounted: {error}"
                 ));
                 Ok(())
@@ -315,9 +328,7 @@ impl Guest {
                     part: part.clone(),
                 });
             }
-            Err(error) => self
-                .notices
-                .push(format!("{volume} is not mounted at `{at}`: {error}")),
+            Err(error) => self.note(format!("{volume} is not mounted at `{at}`: {error}")),
         }
         Ok(())
     }
@@ -326,8 +337,7 @@ impl Guest {
         self.tree.mount_absent(at, absent.clone())?;
         // What is empty when the guest starts is no surprise.
         if !is_in_memory(entry) {
-            self.notices
-                .push(format!("`{at}` is for {absent}: nothing can be put there"));
+            self.note(format!("`{at}` is for {absent}: nothing can be put there"));
         }
         Ok(())
     }
