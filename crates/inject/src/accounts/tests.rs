@@ -275,3 +275,49 @@ fn what_cannot_be_done_is_said() {
         "user ID 1000, which is not changed",
     );
 }
+
+#[test]
+fn files_of_a_hostile_guest_end_nothing() {
+    use christen_vfs::{FileSystem, walk};
+    // 100 MB of nothing.
+    for name in [
+        "/etc/passwd",
+        "/etc/shadow",
+        "/etc/group",
+        "/etc/login.defs",
+        "/etc/pam.d/common-password",
+    ] {
+        let mut files = debian();
+        files.push(("/etc/pam.d/common-password", ""));
+        let mut fs = guest(&files);
+        let path = crate::testing::path(name);
+        let file = walk::resolve(&mut fs, &path, walk::LastLink::Followed).unwrap();
+        fs.set_size(file, 100 << 20).unwrap();
+        let message = refusal(&mut fs, "admin_password: a\n", inject);
+        assert!(
+            message.contains(&format!("`{name}` has 104857600 bytes")),
+            "{message}"
+        );
+    }
+    // A million empty lines, a line of colons, a loop of links, a pipe.
+    for content in [
+        "\n".repeat(1 << 20),
+        ":".repeat(1 << 20),
+        format!("root{}", ":".repeat(1 << 20)),
+    ] {
+        let mut fs = guest(&[("/etc/passwd", &content), ("/etc/shadow", &content)]);
+        let message = refusal(&mut fs, "guest: {root_password: {hash: a}}\n", inject);
+        assert!(
+            message.contains("no such account") || message.contains("fields"),
+            "{message}"
+        );
+    }
+    let mut fs = guest(&[("/etc/passwd", "-> shadow"), ("/etc/shadow", "-> passwd")]);
+    assert!(refusal(&mut fs, "admin_password: a\n", inject).contains("too many symbolic links"));
+    let mut fs = guest(&[
+        ("/etc/passwd", "-> /proc/self/root/../../../etc/real"),
+        ("/etc/real", PASSWD),
+        ("/etc/shadow", SHADOW),
+    ]);
+    assert!(refusal(&mut fs, "admin_password: a\n", inject).contains("no `/etc/passwd`"));
+}

@@ -14,7 +14,6 @@ pub mod decision;
 mod guest;
 mod injectors;
 mod items;
-mod md5_crypt;
 pub mod mount;
 mod password;
 mod raised;

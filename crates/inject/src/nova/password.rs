@@ -4,10 +4,10 @@
 //! gives for `$1$`; a libcrypt without it, for which Nova falls back to DES, is not copied: none is in use.
 
 use christen_instance::Secret;
+use christen_instance::crypt::md5_crypt;
 use christen_instance::inputs::RandomSource;
 
 use super::guest::Guest;
-use super::md5_crypt::md5_crypt;
 use super::raised::{Exception, Failure};
 use crate::{Error, Secrecy, Stage, guest_path};
 
@@ -51,7 +51,10 @@ fn hash(
         Failure::new(Exception::OsError, Error::Random { purpose, source })
     })?;
     // Six bits are below 64.
-    let salt = drawn.map(|byte| SALT_SET[usize::from(byte & 63)]);
+    let salt: String = drawn
+        .iter()
+        .map(|byte| char::from(SALT_SET[usize::from(byte & 63)]))
+        .collect();
     let password = password.expose().as_bytes();
     // crypt(3) takes a C string.
     let used = password.split(|byte| *byte == 0).next().unwrap_or_default();
