@@ -4,6 +4,7 @@
 //! kernel's. `tests/judge_memory.rs` does so with a kernel.
 
 mod access;
+mod adopt;
 mod content;
 mod node;
 
