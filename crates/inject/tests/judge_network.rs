@@ -289,7 +289,7 @@ fn ifquery_finds_every_stanza() {
             }
             for route in &interface.routes {
                 let command = format!(
-                    "route add {}/{} via {} dev",
+                    "route replace {}/{} via {} dev",
                     route.to.address(),
                     route.to.prefix(),
                     route.via

@@ -206,7 +206,8 @@ fn fixed(address: Cidr, flavor: Flavor) -> String {
 }
 
 /// Routes as commands: `gateway` can be said once only, has no way to say that the next hop is on the link in all flavors, and there
-/// is no word for other routes in any.
+/// is no word for other routes in any. `replace`, because a router's advertisement may have come first with a default route of the same
+/// metric, and `add` would fail.
 fn routes(interface: &Interface, is_ipv4: bool) -> String {
     let mut out = String::new();
     let family = if is_ipv4 { "" } else { "-6 " };
@@ -215,7 +216,7 @@ fn routes(interface: &Interface, is_ipv4: bool) -> String {
         let metric = metric(&route);
         let _ = writeln!(
             out,
-            "    up ip {family}route add {}/{} via {} dev $IFACE{on_link}{metric}",
+            "    up ip {family}route replace {}/{} via {} dev $IFACE{on_link}{metric}",
             route.to.address(),
             route.to.prefix(),
             route.via
