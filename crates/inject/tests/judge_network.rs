@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use christen_inject::network::{Device, Plan, plan};
-use christen_testkit::{TempDir, cloud_init, network_readers, networks, python};
+use christen_testkit::{TempDir, cloud_init, network_readers, networks, phony, python};
 
 use guests::*;
 use meaning::*;
@@ -344,19 +344,52 @@ fn ifupdown_ng_gives_the_kernel_what_is_meant() {
     assert_eq!(found, expected);
 }
 
-/// Gives the devices the names that the rules say, which is udev's part.
+/// Lets udev give the devices the names that the rules say. The devices here have no driver, which the rules ask for so that nothing
+/// is renamed that stands on a device and has its address.
 fn renamed(files: &Files, expected: &Meaning) -> String {
     let rules = &files["/etc/udev/rules.d/70-christen-net.rules"];
-    let mut script = String::new();
-    for (number, mac) in expected.keys().enumerate() {
-        let line = rules
-            .lines()
-            .find(|line| line.contains(mac.as_str()))
-            .unwrap();
-        let name = line.rsplit("NAME=\"").next().unwrap().trim_end_matches('"');
-        script.push_str(&format!("ip link set n{number} name {name}\n"));
+    let rules = rules.replace("DRIVERS==\"?*\", ", "");
+    let mut script = format!(
+        "mkdir -p /run/udev/rules.d\ncat > /run/udev/rules.d/70-christen-net.rules <<'END'\n{rules}END\n"
+    );
+    for number in 0..expected.len() {
+        script.push_str(&format!(
+            "udevadm test --action=add /sys/class/net/n{number} > /run/log 2>&1 || {{ cat /run/log >&2; exit 1; }}\n"
+        ));
     }
     script
+}
+
+#[test]
+fn nameif_gives_the_names() {
+    let Some(readers) = network_readers::require() else {
+        return;
+    };
+    let directory = TempDir::new();
+    let expected = planned(&planned_for(FIXED));
+    let guest = phony::alpine_3_20()
+        .file(
+            "/etc/mdev.conf",
+            "-SUBSYSTEM=net;DEVPATH=.*/net/.*;.* root:root 600 @/sbin/nameif -s\n",
+        )
+        .file(
+            "/etc/mactab",
+            "# of somebody else\neth9 52:54:00:00:00:99\n",
+        );
+    let files = written(guest, &instance(FIXED)).unwrap();
+    put(directory.path(), &below(&files, "/etc/mactab"));
+    let answer = readers.ask(
+        directory.path(),
+        &format!(
+            "{}busybox nameif -c /run/files/etc/mactab >&2 || true\nip -o link",
+            devices(&expected)
+        ),
+    );
+    for (number, mac) in expected.keys().enumerate() {
+        let line = answer.lines().find(|line| line.contains(mac.as_str()));
+        let line = line.unwrap_or_default();
+        assert!(line.contains(&format!(" net{number}@")), "{answer}");
+    }
 }
 
 #[test]

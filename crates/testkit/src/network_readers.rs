@@ -13,7 +13,7 @@ use crate::tools;
 
 /// What is unpacked: netplan, NetworkManager's `nmcli`, ifupdown, networkd, busybox, and what a script needs. Debian's other busybox
 /// knows no addresses.
-const PACKAGES: &str = "netplan.io,network-manager,ifupdown,systemd,iproute2,busybox-static,dash,coreutils,mount,procps";
+const PACKAGES: &str = "netplan.io,network-manager,ifupdown,systemd,iproute2,busybox-static,dash,coreutils,mount,procps,udev";
 
 /// ifupdown-ng, which Debian has in the place of ifupdown only: below `/ng`.
 const IFUPDOWN_NG: &str = "ifupdown-ng";
