@@ -132,6 +132,17 @@ fn matches_ethernet(content: &[u8], plan: &Plan) -> bool {
     }
 }
 
+/// Values that only files of other than Ethernet devices and bonds have (sysconfig.txt of initscripts; ifcfg-bridge(5), ifcfg-vlan(5),
+/// ifcfg-tunnel(5) of wicked).
+const OTHER_KINDS: [&str; 6] = [
+    "BRIDGE_PORTS",
+    "DEVICETYPE",
+    "ESSID",
+    "ETHERDEVICE",
+    "TUNNEL",
+    "WIRELESS_ESSID",
+];
+
 fn clear_ifcfg(stage: &mut Stage<'_>, directory: &str) -> Result<()> {
     let files = files_in(stage, directory, |name| {
         name.starts_with(b"ifcfg-")
@@ -140,11 +151,20 @@ fn clear_ifcfg(stage: &mut Stage<'_>, directory: &str) -> Result<()> {
     })?;
     for file in files {
         let content = stage.read(&file)?.unwrap_or_default();
-        let kind = shell_value(&content, "TYPE");
-        let is_ethernet = kind.is_none_or(|kind| {
-            let kind = kind.to_ascii_lowercase();
-            kind.is_empty() || kind == "ethernet" || kind == "bond"
-        });
+        let is_ethernet = match shell_value(&content, "TYPE") {
+            Some(kind) if !kind.is_empty() => {
+                let kind = kind.to_ascii_lowercase();
+                kind == "ethernet" || kind == "bond"
+            }
+            // SUSE's have no type, and of Red Hat's those of VLANs often none: what such a device needs tells it.
+            _ => {
+                let is = |name: &&str| shell_value(&content, name).is_some();
+                // With another value Red Hat's say of which bridge the device is a port.
+                let is_yes =
+                    |name: &&str| shell_value(&content, name).is_some_and(|it| it == "yes");
+                !OTHER_KINDS.iter().any(is) && !["BRIDGE", "VLAN"].iter().any(is_yes)
+            }
+        };
         if is_ethernet && !render::is_ours(&content) {
             set_aside(stage, &file, "configures an Ethernet device")?;
         }

@@ -21,18 +21,21 @@ pub(super) fn without(content: &[u8], others: bool) -> Edited {
         taken: Vec::new(),
         has_loopback: false,
     };
-    let mut is_ours = false;
+    let lines: Vec<_> = logical_lines(content).collect();
+    let mut ours_until = 0;
     let mut is_dropped = false;
-    for line in logical_lines(content) {
-        let trimmed = line.trim_ascii();
-        if trimmed == BEGIN {
-            is_ours = true;
-            is_dropped = false;
-        }
-        if is_ours {
-            if trimmed == END {
-                is_ours = false;
+    for (number, line) in lines.iter().copied().enumerate() {
+        if number >= ours_until && line.trim_ascii() == BEGIN {
+            let rest = &lines[number + 1..];
+            let is_mark = |line: &&[u8]| [BEGIN, END].contains(&line.trim_ascii());
+            let end = rest.iter().position(is_mark);
+            // Where somebody took the end away nothing says how much of the rest is ours.
+            if let Some(end) = end.filter(|end| rest[*end].trim_ascii() == END) {
+                ours_until = number + 1 + end + 1;
+                is_dropped = false;
             }
+        }
+        if number < ours_until {
             continue;
         }
         let words = words(line);
@@ -95,6 +98,10 @@ pub(super) fn with(mut content: Vec<u8>, has_loopback: bool, stanzas: &str) -> V
     if content.last().is_some_and(|last| *last != b'\n') {
         content.push(b'\n');
     }
+    // Else ours would continue the line.
+    if content.ends_with(b"\\\n") {
+        content.push(b'\n');
+    }
     content.extend_from_slice(BEGIN);
     content.push(b'\n');
     if !has_loopback {
@@ -135,7 +142,8 @@ fn words(line: &[u8]) -> Vec<String> {
     text.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
-/// Splits into lines with their line feeds, those that a backslash continues in one piece.
+/// Splits into lines with their line feeds, those that a backslash continues in one piece. A comment is not continued (ifupdown,
+/// `config.c`, `get_line`).
 fn logical_lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = content;
     std::iter::from_fn(move || {
@@ -143,11 +151,12 @@ fn logical_lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
             return None;
         }
         let mut end = 0;
+        let is_comment = rest.trim_ascii_start().first() == Some(&b'#');
         loop {
             match rest[end..].iter().position(|byte| *byte == b'\n') {
                 None => end = rest.len(),
                 Some(at) => {
-                    let is_continued = at > 0 && rest[end + at - 1] == b'\\';
+                    let is_continued = !is_comment && at > 0 && rest[end + at - 1] == b'\\';
                     end += at + 1;
                     if is_continued && end < rest.len() {
                         continue;
@@ -202,6 +211,26 @@ mod tests {
             b"iface eth0 inet dhcp"
         );
         assert_eq!(without(b"", true).content, b"");
+    }
+
+    #[test]
+    fn a_mark_without_its_other_is_a_comment() {
+        for content in [
+            [BEGIN, b"\nauto br0\n"].concat(),
+            [END, b"\nauto br0\n"].concat(),
+        ] {
+            assert_eq!(without(&content, true).content, content);
+        }
+        let stray = [BEGIN, b"\nauto br0\n"].concat();
+        let with_ours = with(stray.clone(), true, "a\n");
+        assert_eq!(without(&with_ours, true).content, stray);
+        let two = with(
+            without(&with(b"auto br0 \\".to_vec(), true, "a\n"), true).content,
+            true,
+            "a\n",
+        );
+        assert!(two.starts_with(b"auto br0 \\\n\n# christen"));
+        assert_eq!(without(&two, true).content, b"auto br0 \\\n\n");
     }
 
     #[test]

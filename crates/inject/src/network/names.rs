@@ -19,6 +19,8 @@ pub(super) fn force(stage: &mut Stage<'_>, names: &[(Mac, String)]) -> Result<()
         "/lib/udev/rules.d",
         "/sbin/udevd",
         "/usr/lib/systemd/systemd-udevd",
+        // No system that boots by it goes without.
+        "/usr/lib/systemd/systemd",
     ];
     let has_udev = first_present(stage, &udev)?.is_some();
     let has_mdev = mdev_names(stage)?;

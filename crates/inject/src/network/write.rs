@@ -1,5 +1,8 @@
 //! The network's item: the plan, for what the guest uses.
 
+use christen_vfs::Kind;
+use christen_vfs::walk::LastLink;
+
 use super::conflicts::{INTERFACES, clear, keep_taken, take_out};
 use super::detect::{self, Renderer, Strength};
 use super::guest_files::{files_in, first_present, path};
@@ -100,6 +103,11 @@ fn write(stage: &mut Stage<'_>, plan: &Plan) -> Result<()> {
 pub(super) fn write_file(stage: &mut Stage<'_>, file: &File) -> Result<()> {
     let at = path(&file.path);
     stage.parents(&at)?;
+    // The name is ours: a link there would send our content into a file of somebody else.
+    let found = stage.look(&at, LastLink::Kept)?;
+    if found.is_some_and(|it| it.kind == Kind::SymbolicLink) {
+        stage.remove(&at)?;
+    }
     stage.write(
         &at,
         file.content.as_bytes(),

@@ -1,5 +1,6 @@
 use christen_testkit::networks;
 use christen_testkit::phony::{self, PhonyTree};
+use christen_testkit::trees::Random;
 use christen_vfs::memory::Memory;
 
 use super::super::inject;
@@ -301,6 +302,8 @@ fn red_hat() -> PhonyTree {
             "/etc/sysconfig/network-scripts/ifcfg-ib0",
             "TYPE=\"InfiniBand\"\n",
         )
+        .file("/etc/sysconfig/network-scripts/ifcfg-eth0.10", "VLAN=yes\n")
+        .file("/etc/sysconfig/network-scripts/ifcfg-eth1", "BRIDGE=br0\n")
         .link("/etc/rc.d/rc3.d/S10network", "../init.d/network")
 }
 
@@ -313,6 +316,7 @@ fn red_hats_scripts_get_ifcfg_files() {
         [
             "ifcfg-christen-0",
             "ifcfg-christen-1",
+            "ifcfg-eth0.10",
             "ifcfg-ib0",
             "ifcfg-lo",
             "network-functions",
@@ -325,6 +329,7 @@ fn red_hats_scripts_get_ifcfg_files() {
         names(&mut fs, "/etc/sysconfig/network-scripts"),
         [
             "ifcfg-christen-0",
+            "ifcfg-eth0.10",
             "ifcfg-ib0",
             "ifcfg-lo",
             "network-functions"
@@ -432,4 +437,130 @@ fn what_stands_in_the_way_is_an_error() {
         .into_fs();
     let error = refusal(&mut fs, ONE, inject);
     assert!(error.contains("/etc/cloud"), "{error}");
+}
+
+#[test]
+fn every_phony_guest_takes_a_network() {
+    for (name, guest) in phony::all() {
+        let mut fs = guest.into_fs();
+        let told = run_twice(&mut fs, ONE, inject);
+        assert!(told.changes.iter().any(|it| it.is_change()), "{name}");
+    }
+}
+
+#[test]
+fn links_with_our_names_lead_nowhere() {
+    let links = [
+        "/etc/systemd/network/10-christen-0.network",
+        "/etc/systemd/network/10-christen-7.network",
+        "/etc/cloud/cloud.cfg.d/99-christen-network.cfg",
+    ];
+    for target in [
+        "/etc/passwd",
+        "../../../../../etc/passwd",
+        "/no/where",
+        "10-christen-0.network",
+    ] {
+        let mut guest = phony::arch();
+        for link in links {
+            guest = guest.link(link, target);
+        }
+        let mut fs = guest.into_fs();
+        let before = text(&mut fs, "/etc/passwd");
+        match run(&mut fs, &instance(ONE), inject) {
+            Ok(_) => {
+                let file = text(&mut fs, links[0]).expect("it is there");
+                assert!(file.contains("DHCP=ipv4"), "{file}");
+            }
+            // A link to itself can be neither read nor followed.
+            Err(error) => assert!(matches!(error, crate::Error::File { .. }), "{error}"),
+        }
+        assert_eq!(text(&mut fs, "/etc/passwd"), before, "{target}");
+    }
+}
+
+#[test]
+fn what_is_too_large_or_no_file_is_said() {
+    let large = "x".repeat(17 << 20);
+    let errors = [
+        phony::ubuntu_24_04().file("/etc/netplan/a.yaml", &large),
+        phony::ubuntu_24_04()
+            .without("/etc/netplan")
+            .file("/etc/netplan", "x"),
+        phony::ubuntu_24_04().directories(&["/etc/netplan/50-christen.yaml"]),
+        phony::fedora_41().file("/etc/NetworkManager/system-connections/a", &large),
+        phony::arch().file("/etc/cloud/cloud.cfg.d", "x"),
+        phony::alpine_3_20().file("/etc/network/interfaces", &large),
+    ];
+    for guest in errors {
+        let mut fs = guest.into_fs();
+        let error = refusal(&mut fs, ONE, inject);
+        assert!(error.contains("`/etc/"), "{error}");
+    }
+}
+
+/// Configurations of any bytes, with the words that their readers look for among them.
+#[test]
+fn any_bytes_can_stand_in_the_guests_files() {
+    const WORDS: [&[u8]; 28] = [
+        b"iface ",
+        b"auto ",
+        b"eth0",
+        b"lo",
+        b"mapping ",
+        b"source ",
+        b"allow-hotplug ",
+        b"\\\n",
+        b"\n",
+        b"\r\n",
+        b"\0",
+        b"\xff",
+        b"#",
+        b"[Match]",
+        b"[connection]",
+        b"type=",
+        b"ethernet",
+        b"Name=",
+        b"MACAddress=",
+        b"=",
+        b"*",
+        b"network:",
+        b" ethernets: {",
+        b"&a *a",
+        b"TYPE=\"",
+        b"mac/",
+        b"# christen: end",
+        b"# christen: from here to the end mark the next injection writes anew",
+    ];
+    const FILES: [&str; 7] = [
+        "/etc/network/interfaces",
+        "/etc/network/interfaces.d/x",
+        "/etc/netplan/x.yaml",
+        "/etc/NetworkManager/system-connections/x",
+        "/etc/systemd/network/00-x.network",
+        "/etc/sysconfig/network/ifcfg-x",
+        "/etc/mactab",
+    ];
+    for seed in 0..60 {
+        let mut random = Random::new(seed);
+        for (name, mut guest) in phony::all() {
+            for file in FILES {
+                let mut content = Vec::new();
+                for _ in 0..random.below(60) {
+                    let word: &&[u8] = random.pick(&WORDS);
+                    content.extend_from_slice(word);
+                }
+                if guest.has(file) {
+                    guest = guest.without(file);
+                }
+                guest = guest.file(file, &content);
+            }
+            let mut fs = guest.into_fs();
+            if run(&mut fs, &instance(ONE), inject).is_ok() {
+                let again = run(&mut fs, &instance(ONE), inject).unwrap();
+                let changed: Vec<_> = again.changes.iter().filter(|it| it.is_change()).collect();
+                assert!(changed.is_empty(), "seed {seed}, {name}: {changed:?}");
+            }
+        }
+    }
 }
