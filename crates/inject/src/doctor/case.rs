@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use christen_instance::Instance;
-use christen_instance::model::Password;
+use christen_instance::model::{Password, Seed};
 use christen_vfs::{FileSystem, GuestPath, Limits, Statistics};
 
-use super::{Diagnosis, Facts, Rule, Severity};
+use super::{Diagnosis, Drive, Facts, Rule, Severity};
 use crate::guest::{Files, Inspection, User, users};
 use crate::{Error, Result};
 
@@ -88,6 +88,22 @@ impl<'a, 'fs> Case<'a, 'fs> {
             reason: reason.into(),
             remedy: remedy.into(),
         });
+    }
+
+    /// Returns the instance if it is injected: there is no drive for it.
+    pub(super) fn injected(&self) -> Option<&'a Instance> {
+        self.instance.filter(|_| self.facts.drive.is_none())
+    }
+
+    /// Returns the sort of documents that the guest's cloud-init is to read: on a drive, or in a seed inside the image.
+    pub(super) fn documents(&self) -> Option<Drive> {
+        self.facts.drive.or_else(|| {
+            let seed = self.instance?.guest.seed_cloud_init?;
+            Some(match seed {
+                Seed::NoCloud => Drive::NoCloud,
+                Seed::ConfigDrive => Drive::ConfigDrive,
+            })
+        })
     }
 
     /// Returns the account that gets keys which name none, as injection and cloud-init choose it: the image's own if it is there or will be

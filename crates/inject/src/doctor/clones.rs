@@ -8,7 +8,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "machine-id-baked-in",
         severities: &[Severity::Warning],
-        about: "`/etc/machine-id`, or `/var/lib/dbus/machine-id` that is no link to it, holds an ID",
+        about: "`/etc/machine-id`, or `/var/lib/dbus/machine-id` that is no link to it, holds an ID, and no injected description has `guest.machine_id`",
         consequence: "all clones have it: DHCP servers give them one address, and logs and services take them for one machine",
         check: machine_id,
     },
@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "host-keys-left",
         severities: &[Severity::Warning, Severity::Note],
-        about: "private SSH host keys in the image (a note if the cloud-init inside replaces them: it does when it runs, and it does not run for an injected identity alone)",
+        about: "private SSH host keys in the image that no injected description replaces (a note if the cloud-init inside replaces them: it does when it runs, and it does not run for an injected identity alone)",
         consequence: "all clones have them: whoever has one of the machines can pretend to be another",
         check: host_keys,
     },
@@ -59,11 +59,15 @@ pub(super) const RULES: &[Rule] = &[
 const REIDENTIFY: &str = "`christen reidentify`";
 
 fn machine_id(case: &mut Case<'_, '_>) {
-    if case.guest.leftovers.machine_id == MachineId::Set {
+    // What the description asks for is done by the injection.
+    let is_replaced = case
+        .injected()
+        .is_some_and(|it| it.guest.machine_id.is_some());
+    if case.guest.leftovers.machine_id == MachineId::Set && !is_replaced {
         case.find(
             Severity::Warning,
             "`/etc/machine-id` holds an ID, which every clone would have",
-            format!("empty the file ({REIDENTIFY}), so that the first boot makes one"),
+            format!("empty the file ({REIDENTIFY}), so that the first boot makes one, or inject `guest.machine_id`"),
         );
     }
     if case.guest.leftovers.has_dbus_machine_id {
@@ -86,7 +90,13 @@ fn machine_id_invalid(case: &mut Case<'_, '_>) {
 }
 
 fn host_keys(case: &mut Case<'_, '_>) {
+    let own = own_host_keys(case);
     let keys = &case.guest.leftovers.host_keys;
+    let keys: Vec<_> = keys
+        .iter()
+        .filter(|it| !own.contains(*it))
+        .cloned()
+        .collect();
     if keys.is_empty() {
         return;
     }
@@ -112,6 +122,20 @@ fn host_keys(case: &mut Case<'_, '_>) {
             format!("remove them ({REIDENTIFY}), or give each machine its own with `guest.ssh_host_keys`"),
         );
     }
+}
+
+/// The files of host keys that an injection writes anew.
+fn own_host_keys(case: &Case<'_, '_>) -> Vec<String> {
+    let Some(instance) = case.injected() else {
+        return Vec::new();
+    };
+    let given = instance.guest.ssh_host_keys.iter();
+    let made = instance.guest.generate_ssh_host_key;
+    given
+        .map(|it| it.algorithm.as_str())
+        .chain(made.then_some("ed25519"))
+        .map(|algorithm| format!("/etc/ssh/ssh_host_{algorithm}_key"))
+        .collect()
 }
 
 fn credential_secret(case: &mut Case<'_, '_>) {

@@ -7,29 +7,29 @@ use crate::guest::{CloudInitState, Datasources};
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "cloud-init-missing",
-        severities: &[Severity::Error, Severity::Warning, Severity::Note],
-        about: "cloud-init is not installed: an error if there is a drive or user data, a warning if there are commands for the first boot, else a note",
+        severities: &[Severity::Error, Severity::Note],
+        about: "cloud-init is not installed: an error if there is a drive, a seed or user data, else a note",
         consequence: "no drive is read, and user data is run by nobody; what is injected does not need cloud-init",
         check: missing,
     },
     Rule {
         name: "cloud-init-disabled",
         severities: &[Severity::Error, Severity::Warning],
-        about: "cloud-init is installed and does not run: its marker file, the kernel's command line, the policy of `ds-identify`, or services that nothing starts (an error if there is a drive or user data)",
+        about: "cloud-init is installed and does not run: its marker file, the kernel's command line, the policy of `ds-identify`, or services that nothing starts (an error if there is a drive, a seed or user data)",
         consequence: "no drive is read, and user data is run by nobody",
         check: disabled,
     },
     Rule {
         name: "config-drive-ignored",
         severities: &[Severity::Error, Severity::Warning],
-        about: "`datasource_list`, merged from `cloud.cfg` and `cloud.cfg.d`, or the datasource in `ds-identify.cfg`, leaves out `ConfigDrive` (an error if the identity comes on a config drive)",
+        about: "`datasource_list`, merged from `cloud.cfg` and `cloud.cfg.d`, or the datasource in `ds-identify.cfg`, leaves out `ConfigDrive` (an error if the identity comes on a config drive, or in a seed of that sort inside the image)",
         consequence: "cloud-init does not look at a config drive, and the guest boots without its identity",
         check: config_drive_ignored,
     },
     Rule {
         name: "nocloud-ignored",
         severities: &[Severity::Error, Severity::Note],
-        about: "as `config-drive-ignored`, for `NoCloud` (an error if the identity comes on a NoCloud seed)",
+        about: "as `config-drive-ignored`, for `NoCloud` (an error if the identity comes so)",
         consequence: "cloud-init does not look at a seed with the label `cidata`",
         check: nocloud_ignored,
     },
@@ -55,6 +55,13 @@ pub(super) const RULES: &[Rule] = &[
         check: leaves_network,
     },
     Rule {
+        name: "user-data-unread",
+        severities: &[Severity::Warning],
+        about: "there is user data, and neither a drive nor a seed inside the image carries it",
+        consequence: "user data is cloud-init's to run, and an injection without a seed leaves it out",
+        check: user_data_unread,
+    },
+    Rule {
         name: "hostname-kept",
         severities: &[Severity::Warning],
         about: "cloud-init is told to leave the host name alone (`preserve_hostname: true`) while the identity comes on a drive",
@@ -76,6 +83,9 @@ fn needs_cloud_init(case: &Case<'_, '_>) -> Option<&'static str> {
         return Some("the identity comes on a drive");
     }
     let instance = case.instance?;
+    if instance.guest.seed_cloud_init.is_some() {
+        return Some("a seed for it is to be put into the image");
+    }
     instance.user_data.is_some().then_some("there is user data")
 }
 
@@ -94,19 +104,11 @@ fn missing(case: &mut Case<'_, '_>) {
         [] => String::new(),
         others => format!("; the image has {}", others.join(" and ")),
     };
-    let has_commands = case
-        .instance
-        .is_some_and(|it| !it.guest.first_boot_commands.is_empty());
     match needs_cloud_init(case) {
         Some(need) => case.find(
             Severity::Error,
             format!("cloud-init is not installed, and {need}{also}"),
             "install cloud-init in the image, or inject the identity and leave out user data",
-        ),
-        None if has_commands => case.find(
-            Severity::Warning,
-            format!("cloud-init is not installed, and there are commands for the first boot{also}"),
-            "inject the commands, so that the guest's own services run them",
         ),
         None => case.find(
             Severity::Note,
@@ -160,10 +162,10 @@ fn config_drive_ignored(case: &mut Case<'_, '_>) {
     let Some(cloud_init) = &case.guest.cloud_init else {
         return;
     };
-    if cloud_init.datasources.has("ConfigDrive") || case.facts.drive == Some(Drive::NoCloud) {
+    if cloud_init.datasources.has("ConfigDrive") || case.documents() == Some(Drive::NoCloud) {
         return;
     }
-    let severity = match case.facts.drive {
+    let severity = match case.documents() {
         Some(_) => Severity::Error,
         None => Severity::Warning,
     };
@@ -187,10 +189,10 @@ fn nocloud_ignored(case: &mut Case<'_, '_>) {
     let Some(cloud_init) = &case.guest.cloud_init else {
         return;
     };
-    if cloud_init.datasources.has("NoCloud") || case.facts.drive == Some(Drive::ConfigDrive) {
+    if cloud_init.datasources.has("NoCloud") || case.documents() == Some(Drive::ConfigDrive) {
         return;
     }
-    let severity = match case.facts.drive {
+    let severity = match case.documents() {
         Some(_) => Severity::Error,
         None => Severity::Note,
     };
@@ -249,6 +251,17 @@ fn leaves_network(case: &mut Case<'_, '_>) {
             Severity::Warning,
             "cloud-init is told to leave the network alone",
             "remove `network: {config: disabled}` from `/etc/cloud/cloud.cfg.d`, or inject the network",
+        );
+    }
+}
+
+fn user_data_unread(case: &mut Case<'_, '_>) {
+    let has_user_data = case.instance.is_some_and(|it| it.user_data.is_some());
+    if has_user_data && case.documents().is_none() {
+        case.find(
+            Severity::Warning,
+            "there is user data, and nothing carries it to the guest",
+            "give the guest a drive, or set `guest.seed_cloud_init`",
         );
     }
 }

@@ -187,12 +187,6 @@ fn table() -> Vec<(&'static str, Severity, Patient, Patient)> {
             of(bare()).with("user_data: {text: '#!/bin/sh'}"),
             of(debian()).with("user_data: {text: '#!/bin/sh'}"),
         ),
-        (
-            "cloud-init-missing",
-            Warning,
-            of(bare()).with("guest: {first_boot_commands: ['true']}"),
-            of(debian()),
-        ),
         ("cloud-init-missing", Note, of(bare()), of(debian())),
         (
             "cloud-init-disabled",
@@ -466,6 +460,43 @@ fn table() -> Vec<(&'static str, Severity, Patient, Patient)> {
             Warning,
             of(debian().file("/etc/nologin", "")),
             of(debian()),
+        ),
+        (
+            "user-data-unread",
+            Warning,
+            of(debian()).with("user_data: {text: '#!/bin/sh'}"),
+            of(debian()).with("user_data: {text: '#!/bin/sh'}\nguest: {seed_cloud_init: nocloud}"),
+        ),
+        (
+            "nocloud-ignored",
+            Error,
+            of(cloud_config("datasource_list: [ConfigDrive]\n"))
+                .with("guest: {seed_cloud_init: nocloud}"),
+            of(cloud_config("datasource_list: [ConfigDrive]\n"))
+                .with("guest: {seed_cloud_init: config-drive}"),
+        ),
+        (
+            "cloud-init-missing",
+            Error,
+            of(bare()).with("guest: {seed_cloud_init: nocloud}"),
+            of(bare()).with("guest: {first_boot_commands: ['true']}"),
+        ),
+        (
+            "machine-id-baked-in",
+            Warning,
+            of(debian().file("/etc/machine-id", "0123456789abcdef0123456789abcdef\n"))
+                .with("guest: {machine_id: random}")
+                .on(Drive::NoCloud),
+            of(debian().file("/etc/machine-id", "0123456789abcdef0123456789abcdef\n"))
+                .with("guest: {machine_id: random}"),
+        ),
+        (
+            "host-keys-left",
+            Warning,
+            of(debian().file("/etc/ssh/ssh_host_rsa_key", "x"))
+                .with("guest: {ssh_host_keys: generate}"),
+            of(debian().file("/etc/ssh/ssh_host_ed25519_key", "x"))
+                .with("guest: {ssh_host_keys: generate}"),
         ),
         (
             "hostname-kept",
