@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Xattr(image::XattrCommand),
     /// Put an instance's identity into the guest of a disk image, all of it or nothing
     Inject(image::InjectArguments),
+    /// Make a stopped clone another machine: machine ID, SSH host keys, leases, random seed and more are made anew or taken away
+    Reidentify(image::ReidentifyArguments),
     /// Show what `inject` would change in a disk image, as a diff; nothing is written
     Plan(image::PlanArguments),
     /// Tell before the boot whether the guest of a disk image will take an identity; exit status 1 when something keeps it from that,

@@ -40,16 +40,16 @@ impl Identity {
     /// Reads and checks all input. Warnings go to standard error.
     pub(crate) fn load(arguments: &IdentityArguments) -> Result<Self, Failure> {
         Self::load_at(
-            &arguments.instance,
+            Some(&arguments.instance),
             &arguments.operator,
             arguments.dialect.dialect(),
             clock::resolve(arguments.time.as_deref())?,
         )
     }
 
-    /// The same from its parts.
+    /// The same from its parts; without a description, of an instance that nothing is said of.
     pub(crate) fn load_at(
-        instance: &Path,
+        instance: Option<&Path>,
         arguments: &OperatorArguments,
         dialect: Dialect,
         time: Timestamp,
@@ -60,14 +60,12 @@ impl Identity {
         for warning in &warnings {
             output::warning(&warning.to_string());
         }
-        let random: Box<dyn RandomSource> = match &arguments.random_source {
-            None => Box::new(SystemRandom),
-            Some(path) => Box::new(FileRandom::open(path).map_err(|error| {
-                Failure::usage(format!("cannot read `{}`", path.display())).because(&error)
-            })?),
-        };
+        let random = random_source(arguments.random_source.as_deref())?;
         Ok(Self {
-            instance: load_instance(instance, &limits::resolve(&settings, &arguments.limit)?)?,
+            instance: match instance {
+                Some(path) => load_instance(path, &limits::resolve(&settings, &arguments.limit)?)?,
+                None => unnamed(),
+            },
             services: Services::new(&settings)?,
             settings,
             dialect,
@@ -216,6 +214,32 @@ pub(crate) fn load_settings(arguments: &OperatorArguments) -> Result<Loaded, Fai
     loader
         .finish(&HostFiles::beside(Path::new("-")))
         .map_err(bad)
+}
+
+/// The options as they are when the operator says nothing.
+pub(crate) fn default_settings() -> Result<Settings, Failure> {
+    let loaded = Loader::new().finish(&HostFiles::beside(Path::new("-")));
+    let loaded =
+        loaded.map_err(|error| Failure::usage("the settings cannot be used").because(&error))?;
+    Ok(loaded.settings)
+}
+
+/// Where random bytes come from: the system, or a file.
+pub(crate) fn random_source(path: Option<&Path>) -> Result<Box<dyn RandomSource>, Failure> {
+    Ok(match path {
+        None => Box::new(SystemRandom),
+        Some(path) => Box::new(FileRandom::open(path).map_err(|error| {
+            Failure::usage(format!("cannot read `{}`", path.display())).because(&error)
+        })?),
+    })
+}
+
+/// An instance that nothing is said of.
+pub(crate) fn unnamed() -> Instance {
+    let files = HostFiles::beside(Path::new("-"));
+    let parsed = description::parse("{}", "nothing", &files, &Limits::default());
+    // No key is required.
+    parsed.expect("an empty description is one").instance
 }
 
 /// Reads and checks a description.

@@ -366,6 +366,7 @@ fn there_is_a_manual_page_for_each_command() {
             "christen-plan.1",
             "christen-put.1",
             "christen-recover.1",
+            "christen-reidentify.1",
             "christen-render.1",
             "christen-rm.1",
             "christen-schema.1",

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use christen_inject::reidentify::Mark;
 use christen_vfs::{GuestPath, InvalidPath};
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::OperatorArguments;
@@ -22,6 +23,15 @@ fn guest_path() -> impl TypedValueParser<Value = GuestPath> {
 /// Takes any bytes.
 fn bytes() -> impl TypedValueParser<Value = Content> {
     OsStringValueParser::new().map(|text: OsString| Content(text.into_vec()))
+}
+
+/// Takes the name of what tells a machine from its clones.
+fn mark() -> impl TypedValueParser<Value = Mark> {
+    PossibleValuesParser::new(Mark::ALL.iter().map(|it| it.name())).map(|name| {
+        let mut marks = Mark::ALL.iter().copied();
+        // It is one of those names.
+        marks.find(|it| it.name() == name).expect("it was offered")
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -528,6 +538,24 @@ pub(crate) struct InjectArguments {
 
     #[command(flatten)]
     pub(crate) operator: OperatorArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReidentifyArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    /// The new host name [default: the old one stays]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hostname: Option<String>,
+
+    /// Leave this as it is; may be given several times
+    #[arg(long, value_name = "MARK", value_parser = mark())]
+    pub(crate) keep: Vec<Mark>,
+
+    /// Read randomness from a file, in order, for reproducible output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) random_source: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,8 @@
 //! What the commands that put an identity into a guest share.
 
 pub(crate) mod diff;
+pub(crate) mod finish;
+pub(crate) mod names;
 pub(crate) mod read_back;
 pub(crate) mod told;
 pub(crate) mod verdict;
@@ -223,7 +225,7 @@ pub(crate) fn tell_notices(guest: &[String], notices: &[Notice]) {
 }
 
 /// Adds to a failure why an identity cannot be put into a guest, and what the user can do.
-fn refused(failure: Failure, error: &(dyn Error + 'static)) -> Failure {
+pub(crate) fn refused(failure: Failure, error: &(dyn Error + 'static)) -> Failure {
     let mut causes = iter::successors(error.source(), |&error| error.source());
     let is_apart = |it: &christen_vfs::Error| matches!(it, christen_vfs::Error::NotMounted(_));
     let not_mounted = causes.any(|it| it.downcast_ref().is_some_and(is_apart));

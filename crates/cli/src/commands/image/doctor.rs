@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use christen_inject::doctor::{self, Diagnosis, Drive, Facts, Severity};
 use christen_instance::{Dialect, Instance, Value};
 
-use super::inject::volumes;
 use crate::args::image::{DoctorArguments, DriveArgument};
 use crate::failure::{Failure, Outcome, Status};
 use crate::identity::Identity;
 use crate::image::guest::Guest;
 use crate::image::{filesystems, open, show};
+use crate::injection::finish::volumes;
 use crate::progress::Busy;
 use crate::{clock, injection, output};
 
@@ -55,7 +55,7 @@ fn instance(arguments: &DoctorArguments) -> Result<Option<Instance>, Failure> {
         return Ok(None);
     };
     let time = clock::resolve(None)?;
-    let identity = Identity::load_at(path, &arguments.operator, Dialect::OpenStack, time)?;
+    let identity = Identity::load_at(Some(path), &arguments.operator, Dialect::OpenStack, time)?;
     Ok(Some(identity.instance))
 }
 

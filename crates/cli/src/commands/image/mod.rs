@@ -13,6 +13,7 @@ mod inspect_guest;
 pub(crate) mod ls;
 pub(crate) mod plan;
 pub(crate) mod recover;
+pub(crate) mod reidentify;
 pub(crate) mod stat;
 pub(crate) mod tree;
 pub(crate) mod verify;

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use christen_instance::{Dialect, Value};
 
-use super::inject::volumes;
 use crate::args::image::PlanArguments;
 use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
 use crate::image::guest::Guest;
 use crate::image::{open, show, values};
+use crate::injection::finish::volumes;
 use crate::injection::{self, Staged, Way, diff, told};
 use crate::progress::Busy;
 use crate::{clock, output};
@@ -18,7 +18,7 @@ use crate::{clock, output};
 pub(crate) fn run(arguments: &PlanArguments) -> Outcome {
     let time = clock::resolve(arguments.time.as_deref())?;
     let mut identity = Identity::load_at(
-        &arguments.instance,
+        Some(&arguments.instance),
         &arguments.operator,
         Dialect::OpenStack,
         time,

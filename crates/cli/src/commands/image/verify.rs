@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use christen_instance::Dialect;
 
-use super::inject::{differences, volumes};
 use crate::args::image::PlanArguments;
 use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
 use crate::image::{open, show, values};
+use crate::injection::finish::{differences, volumes};
 use crate::injection::verdict::{self, Mounted};
 use crate::injection::{self, Way, told};
 use crate::progress::Busy;
@@ -17,7 +17,7 @@ use crate::{clock, output};
 pub(crate) fn run(arguments: &PlanArguments) -> Outcome {
     let time = clock::resolve(arguments.time.as_deref())?;
     let mut identity = Identity::load_at(
-        &arguments.instance,
+        Some(&arguments.instance),
         &arguments.operator,
         Dialect::OpenStack,
         time,

@@ -1,0 +1,204 @@
+//! What follows when everything is staged: look at it anew, commit, have it verified, tell.
+
+use std::process::ExitCode;
+
+use christen_inject::Change;
+use christen_instance::Value;
+use christen_vfs::FileSystem;
+
+use super::verdict::{self, Mounted, Verdicts};
+use super::{Staged, read_back, told};
+use crate::args::image::WriteArguments;
+use crate::failure::{Failure, Outcome};
+use crate::image::guest::{Guest, Mounts};
+use crate::image::{open, show};
+use crate::output;
+use crate::progress::Busy;
+
+/// How a command speaks of what it does.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// What cannot be done to an image: `inject into`.
+    pub(crate) work: &'static str,
+    /// What an image has when it is done: `has the identity`.
+    pub(crate) done: &'static str,
+    /// What was done to it when verifying it fails: `the identity was put into the image`.
+    pub(crate) was_done: &'static str,
+    /// What is said when no item had anything to do.
+    pub(crate) nothing: &'static str,
+}
+
+impl Words {
+    /// The failure of the command before anything is written.
+    pub(crate) fn failure(&self, image: &WriteArguments) -> Failure {
+        Failure::unchanged(format!(
+            "cannot {} `{}`: the image was not changed",
+            self.work,
+            image.image.display()
+        ))
+    }
+}
+
+/// What a command tells besides the items, once the image is changed.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Lines for standard output.
+    pub(crate) text: String,
+    /// Members of the JSON object.
+    pub(crate) members: Vec<(String, Value)>,
+}
+
+/// A guest with staged changes, and what it is part of.
+#[derive(Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) image: &'a WriteArguments,
+    pub(crate) guest: Guest,
+    pub(crate) disk: open::Staged,
+    pub(crate) mounts: Mounts,
+    pub(crate) staged: Staged,
+}
+
+impl Work<'_> {
+    /// Commits what is staged, if it is a change, and tells.
+    pub(crate) fn finish(mut self, words: &Words, told: &Told, busy: Busy) -> Outcome {
+        let (image, staged) = (self.image, &self.staged);
+        let (volumes, mounted) = (volumes(&self.guest), Mounted::of(&self.guest.volumes));
+        let notices = std::mem::take(&mut self.guest.notices);
+        let is_change = staged.is_change();
+        let committed = if is_change {
+            let finished = self.guest.tree.finish();
+            finished.map_err(|error| words.failure(image).because(&error))?;
+            drop(self.guest);
+            check(&staged.changes, &self.disk, self.mounts, words, image)?;
+            Some(self.disk.commit(&busy)?)
+        } else {
+            // Nothing of it is kept, so that the image stays as it is in every byte. A new image is what was asked for all the same.
+            drop(self.guest);
+            let is_new = image.output.is_some();
+            is_new.then(|| self.disk.commit(&busy)).transpose()?
+        };
+        let verified = verify(&staged.changes, &mounted, words, image, is_change);
+        drop(busy);
+        super::tell_notices(&notices, &staged.notices);
+        let verdicts = match verified {
+            Ok(verdicts) => verdicts,
+            Err(failure) => {
+                // What nobody else knows, such as a password that was drawn, is told in any case.
+                if image.json {
+                    output::json(&Value::Object(told.members.clone()))?;
+                } else {
+                    output::data(told.text.as_bytes())?;
+                }
+                return Err(failure);
+            }
+        };
+        let target = image.output.as_deref().unwrap_or(&image.image);
+        let (ranges, bytes) = committed.map_or((0, 0), |it| (it.ranges, it.bytes));
+        if image.json {
+            let output_path = image.output.as_deref();
+            let members = [
+                ("image", show::path_value(&image.image)),
+                ("output", output_path.map_or(Value::Null, show::path_value)),
+                ("volumes", volumes),
+                ("changed", is_change.into()),
+                ("items", told::value(&staged.changes)),
+                ("verified", verdicts.all_verified().into()),
+                ("verdicts", verdicts.value()),
+                ("notices", told::notices(&notices, &staged.notices)),
+                ("ranges", output::number(ranges)),
+                ("bytes_written", output::number(bytes)),
+            ];
+            let members = members.map(|(name, value)| (name.to_owned(), value));
+            let members = members.into_iter().chain(told.members.clone());
+            output::json(&Value::Object(members.collect()))?;
+        } else {
+            output::data(told::text(&staged.changes, &verdicts).as_bytes())?;
+            output::data(told.text.as_bytes())?;
+            let (target, done) = (target.display(), words.done);
+            let summary = verdicts.summary();
+            output::note(&match (is_change, staged.changes.is_empty()) {
+                _ if staged.raised.is_some() => {
+                    format!("the injection ended before its end: {summary}")
+                }
+                (_, true) => format!("{} `{target}`", words.nothing),
+                (false, _) => {
+                    format!("`{target}` {done} already, and nothing was changed: {summary}")
+                }
+                (true, _) => format!(
+                    "`{target}` {done}: {summary}, {} written in {ranges} {}",
+                    show::size_text(bytes),
+                    if ranges == 1 { "range" } else { "ranges" },
+                ),
+            });
+        }
+        let failure = match is_change {
+            true => Failure::changed,
+            false => Failure::unchanged,
+        };
+        let message = format!("what `{}` has is not what was meant", target.display());
+        let outcome = differences(&verdicts, failure(message));
+        let failure = match is_change {
+            true => Failure::changed(format!(
+                "`{}` has a part of the identity: what came before the failure is there, as Nova leaves it",
+                target.display()
+            )),
+            false => words.failure(image),
+        };
+        staged.end(failure, outcome)
+    }
+}
+
+/// Opens the guest anew from the staged bytes, and looks whether everything is there.
+fn check(
+    changes: &[Change],
+    disk: &open::Staged,
+    mounts: Mounts,
+    words: &Words,
+    image: &WriteArguments,
+) -> Result<(), Failure> {
+    let mut fresh = disk.guest_again(mounts)?;
+    read_back::check(changes, &mut fresh.tree).map_err(|error| {
+        words
+            .failure(image)
+            .detail("what was staged is not what is read back, so it was not committed")
+            .because(&error)
+            .hint("this is a defect of christen or of the image: `christen check` tells which")
+    })
+}
+
+/// Has the image read, as it is after the commit, by what did not write it.
+fn verify(
+    changes: &[Change],
+    volumes: &[Mounted],
+    words: &Words,
+    image: &WriteArguments,
+    is_change: bool,
+) -> Result<Verdicts, Failure> {
+    let verified = open::after(image).and_then(|disk| verdict::verify(changes, volumes, &disk));
+    verified.map_err(|failure| match is_change {
+        true => failure.after_change(&format!("{}, and could not be verified", words.was_done)),
+        false => failure,
+    })
+}
+
+/// Fails, in these words, if a place is other than it was meant.
+pub(crate) fn differences(verdicts: &Verdicts, failure: Failure) -> Outcome {
+    let mut differing = verdicts.differing().peekable();
+    if differing.peek().is_none() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(differing.fold(failure, |failure, it| {
+        failure.detail(format!("`{}`: {}", it.path, verdicts.words(&it.path)))
+    }))
+}
+
+/// What the guest's tree is made of, as JSON.
+pub(crate) fn volumes(guest: &Guest) -> Value {
+    let volumes = guest.volumes.iter().map(|it| {
+        let mut members = Vec::new();
+        show::add_bytes(&mut members, "mount_point", &it.at.to_bytes());
+        members.push(("volume".to_owned(), it.part.volume.short().into()));
+        Value::Object(members)
+    });
+    Value::Array(volumes.collect())
+}
