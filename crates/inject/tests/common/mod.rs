@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use christen_inject::{Change, Existing, Ownership, Request, Secrecy, Stage, inject};
+use christen_inject::{Change, Error, Existing, Ownership, Request, Secrecy, Stage, inject};
 use christen_instance::Settings;
 use christen_instance::description::{Limits, parse};
 use christen_instance::inputs::{FileSource, RandomSource};
@@ -62,6 +62,11 @@ pub(crate) fn guest(files: &[(&str, &str)]) -> Memory {
 /// Puts the identity of a description into a guest.
 #[track_caller]
 pub(crate) fn injected(memory: &mut Memory, yaml: &str) -> Vec<Change> {
+    try_injected(memory, yaml).expect("it can be injected")
+}
+
+/// As [`injected`], where it may fail.
+pub(crate) fn try_injected(memory: &mut Memory, yaml: &str) -> Result<Vec<Change>, Error> {
     let parsed = parse(yaml, "instance.yaml", &NoFiles, &Limits::default());
     let instance = parsed.expect("the description is right").instance;
     let settings = Settings::default();
@@ -72,8 +77,8 @@ pub(crate) fn injected(memory: &mut Memory, yaml: &str) -> Vec<Change> {
         random: &mut Counting(1),
     };
     let mut stage = Stage::new(memory);
-    inject(&mut stage, &mut request).expect("it can be injected");
-    stage.changes()
+    inject(&mut stage, &mut request)?;
+    Ok(stage.changes())
 }
 
 /// The content of a guest's file.
