@@ -301,13 +301,19 @@ fn contains(range: Cidr, address: IpAddr) -> bool {
             .is_ok_and(|it| it.network() == range.network())
 }
 
-/// Gives metrics to the routes that lead where one before them leads already.
+/// Gives metrics to the routes that lead where one before them leads already. Who asks for an address is told a default route too.
 fn rank(interface: &mut Interface, earlier: &[Interface]) {
-    let mut known: Vec<Cidr> = earlier
-        .iter()
-        .flat_map(|it| &it.routes)
-        .map(|it| it.to)
-        .collect();
+    let mut known: Vec<Cidr> = Vec::new();
+    for other in earlier {
+        known.extend(other.routes.iter().map(|it| it.to));
+        let asks = [
+            (other.dhcp4, "0.0.0.0/0"),
+            (other.accept_ra == Some(true), "::/0"),
+        ];
+        for (_, any) in asks.iter().filter(|(asks, _)| *asks) {
+            known.extend(Cidr::parse(any));
+        }
+    }
     for route in &mut interface.routes {
         let before = known.iter().filter(|it| **it == route.to).count();
         if before > 0 {

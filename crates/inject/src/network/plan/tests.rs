@@ -173,6 +173,17 @@ fn the_first_of_equal_routes_counts() {
         .map(|it| it.metric)
         .collect();
     assert_eq!(metrics, [None, Some(1124), Some(1224), None]);
+    let instance = crate::testing::instance(
+        "name: a\nnetwork:\n- {mac: 52:54:00:00:00:01, dhcp: true, ipv6: slaac}\n\
+         - {mac: 52:54:00:00:00:02, address: [192.0.2.6/24, \"2001:db8::6/64\"], gateway: [192.0.2.1, \"2001:db8::1\"]}\n",
+    );
+    let plan = super::plan(&instance).unwrap().unwrap();
+    let metrics: Vec<_> = plan.interfaces[1]
+        .routes
+        .iter()
+        .map(|it| it.metric)
+        .collect();
+    assert_eq!(metrics, [Some(1124), Some(1124)]);
 }
 
 #[test]

@@ -62,6 +62,14 @@ pub(in crate::network) fn render(
         let mut stanzas = stanzas(interface, flavor)?;
         // What belongs to the interface, and not to one of its addresses, stands in the first of its stanzas.
         let mut first = link;
+        if let Some(accept_ra) = interface.accept_ra {
+            // Before the link is up: the first router speaks up at once, and Debian's `accept_ra` may stand in a later stanza.
+            let _ = writeln!(
+                first,
+                "    pre-up echo {} > /proc/sys/net/ipv6/conf/$IFACE/accept_ra || true",
+                u8::from(accept_ra)
+            );
+        }
         if let Some(mtu) = interface.mtu {
             let is_fixed = stanzas.first().is_some_and(|it| it.method == "static");
             let _ = if is_fixed {
@@ -151,10 +159,7 @@ fn stanzas(interface: &Interface, flavor: Flavor) -> Result<Vec<Stanza>, Unable>
     let mut accept_ra = match (interface.accept_ra, flavor) {
         (Some(accept_ra), Flavor::Debian) => format!("    accept_ra {}\n", u8::from(accept_ra)),
         // The others have no word for it.
-        (Some(accept_ra), _) => format!(
-            "    pre-up echo {} > /proc/sys/net/ipv6/conf/$IFACE/accept_ra\n",
-            u8::from(accept_ra)
-        ),
+        (Some(_), _) => String::new(),
         (None, _) => String::new(),
     };
     let mut more6 = || std::mem::take(&mut accept_ra) + &std::mem::take(&mut routes6);
@@ -206,8 +211,8 @@ fn fixed(address: Cidr, flavor: Flavor) -> String {
 }
 
 /// Routes as commands: `gateway` can be said once only, has no way to say that the next hop is on the link in all flavors, and there
-/// is no word for other routes in any. `replace`, because a router's advertisement may have come first with a default route of the same
-/// metric, and `add` would fail.
+/// is no word for other routes in any. `replace`, as a router or a DHCP server may have told the same route already, and a command
+/// that fails leaves the interface half configured.
 fn routes(interface: &Interface, is_ipv4: bool) -> String {
     let mut out = String::new();
     let family = if is_ipv4 { "" } else { "-6 " };

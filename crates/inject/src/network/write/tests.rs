@@ -117,7 +117,7 @@ fn debian_with_ifupdown_gets_stanzas_by_mac_address() {
         "{content}"
     );
     assert!(content.contains(
-        "\nauto mac/52:54:00:00:00:01=christen0\niface christen0 inet static\n    mtu 1400\n"
+        "\nauto mac/52:54:00:00:00:01=christen0\niface christen0 inet static\n    pre-up echo 0 > /proc/sys/net/ipv6/conf/$IFACE/accept_ra || true\n    mtu 1400\n"
     ));
     assert_eq!(
         text(&mut fs, "/etc/network/interfaces.d/50-cloud-init").unwrap(),
