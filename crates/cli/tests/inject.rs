@@ -382,7 +382,7 @@ fn nothing_is_put_where_the_guest_would_not_see_it() {
         ),
     ] {
         let ended = fail_somehow(&mut christen_in(&directory, command), 1);
-        assert!(ended.stderr.starts_with(beginning), "{}", ended.stderr);
+        assert!(ended.stderr.contains(beginning), "{}", ended.stderr);
         assert!(
             ended
                 .stderr
@@ -492,6 +492,33 @@ fn of_several_systems_one_must_be_said() {
         let passwd = tools.debugfs(&part, "cat /etc/passwd\n");
         assert_eq!(passwd.contains("deploy"), has_account, "{passwd}");
     }
+}
+
+/// Whoever names `/boot` as the root is told.
+#[test]
+fn a_volume_that_is_no_root_is_told() {
+    let Some(tools) = Tools::require() else {
+        return;
+    };
+    let Some(directory) = divided(&tools, "gpt") else {
+        return;
+    };
+    put(
+        &directory,
+        "motd.yaml",
+        "name: web\nguest: {operations: [{mkdir: /srv}]}\n",
+    );
+    let ended = run(&mut christen_in(
+        &directory,
+        "plan a.img motd.yaml --partition 1",
+    ));
+    assert!(
+        ended.stderr.contains(
+            "note: partition 1 (ext2) has no `/etc/os-release` and no `/etc/fstab`: it may not be the root of a guest\n"
+        ),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

@@ -288,12 +288,17 @@ fn no_reader(part: &Part) -> OpenError {
 ///
 /// What cannot be read tells nothing.
 pub(crate) fn root_mark(part: &Part) -> Option<&'static str> {
+    let mut fs = open_native(part, Use::Examine, Timestamp::default()).ok()?;
+    mark(&mut *fs)
+}
+
+/// Looks whether a filesystem is the root of a guest, and returns what tells so.
+pub(crate) fn mark(fs: &mut dyn FileSystem) -> Option<&'static str> {
     // A link that leads to another volume is a mark too.
     const MARKS: [&str; 3] = ["/etc/os-release", "/usr/lib/os-release", "/etc/fstab"];
-    let mut fs = open_native(part, Use::Examine, Timestamp::default()).ok()?;
     MARKS.into_iter().find(|mark| {
         GuestPath::new(mark.as_bytes())
-            .is_ok_and(|path| matches!(try_resolve(&mut *fs, &path, LastLink::Kept), Ok(Some(_))))
+            .is_ok_and(|path| matches!(try_resolve(fs, &path, LastLink::Kept), Ok(Some(_))))
     })
 }
 

@@ -174,8 +174,11 @@ pub(crate) fn stage(
                 now,
                 random: &mut *identity.random,
             };
-            christen_inject::inject(&mut stage, &mut request)
-                .map_err(|error| refused(failure(), &error))?;
+            christen_inject::inject(&mut stage, &mut request).map_err(|error| {
+                // What is odd about the guest may be why.
+                tell_notices(&guest.notices, stage.notices());
+                refused(failure(), &error)
+            })?;
         }
         Way::Nova(it) => {
             let random = &mut *identity.random;

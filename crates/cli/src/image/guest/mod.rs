@@ -134,6 +134,12 @@ pub(crate) fn open(
         notices: Vec::new(),
     };
     guest.tree.set_now(opening.now);
+    if filesystems::mark(&mut guest.tree).is_none() {
+        guest.note(format!(
+            "{} has no `/etc/os-release` and no `/etc/fstab`: it may not be the root of a guest",
+            root.volume.short()
+        ));
+    }
     if opening.mounts == Mounts::RootOnly {
         return Ok(guest);
     }
