@@ -112,7 +112,7 @@ impl IdMap {
     }
 
     /// Returns what a number of the host is in the guest; what has no place looks as in Linux.
-    pub(crate) fn guest(&self, host: u32) -> u32 {
+    pub fn guest(&self, host: u32) -> u32 {
         if self.is_empty() {
             return host;
         }

@@ -44,6 +44,12 @@ pub enum NotVerified {
     /// The attribute is kept in another form than the one that was given.
     #[error("no second reader knows access control lists")]
     AccessControlList,
+    /// The attribute is read by nobody else.
+    #[error("no second reader knows its extended attributes")]
+    Attributes,
+    /// The kernel cannot read it.
+    #[error("the kernel cannot read it")]
+    Kernel(#[source] std::io::Error),
     /// The second reader cannot read it.
     #[error("the second reader cannot read it")]
     Unreadable(#[source] witness::Error),
@@ -94,31 +100,12 @@ fn look(meant: Option<&State>, seat: &mut Seat<'_>) -> witness::Result<Outcome> 
     let names: Vec<_> = seat.names.iter().map(Vec::as_slice).collect();
     let size = meant.and_then(|it| Some(it.content.as_ref()?.size));
     let seen = seat.witness.look(&names, size)?;
-    let (meant, seen) = match (meant, seen) {
-        (Some(meant), Some(seen)) => (meant, seen),
-        // Both readers go through the same directories, so the one that was asked first has seen that there is nothing.
-        (None, None) => return Ok(Outcome::Verified(vec![seat.witness.first_reader()])),
-        (Some(_), None) => {
-            return Ok(Outcome::Differs {
-                aspect: "it is not there",
-                reader: seat.witness.first_reader(),
-            });
-        }
-        (None, Some(seen)) => {
-            return Ok(Outcome::Differs {
-                aspect: "it is still there",
-                reader: seen.reader,
-            });
-        }
+    // Both readers go through the same directories, so the one that was asked first has seen that there is nothing.
+    let mut readers = match hold(meant, seen.as_ref(), seat.witness.first_reader()) {
+        Outcome::Verified(readers) => readers,
+        other => return Ok(other),
     };
-    if let Some(aspect) = difference(meant, &seen) {
-        return Ok(Outcome::Differs {
-            aspect,
-            reader: seen.reader,
-        });
-    }
-    let mut readers = vec![seen.reader];
-    for (name, value) in &meant.attributes {
+    for (name, value) in meant.iter().flat_map(|it| &it.attributes) {
         if name.starts_with(b"system.") {
             return Ok(Outcome::NotVerified(NotVerified::AccessControlList));
         }
@@ -133,6 +120,21 @@ fn look(meant: Option<&State>, seat: &mut Seat<'_>) -> witness::Result<Outcome> 
         }
     }
     Ok(Outcome::Verified(readers))
+}
+
+/// Holds what was meant against what was seen, but for extended attributes; `reader` is who has seen that nothing is there.
+pub fn hold(meant: Option<&State>, seen: Option<&Seen>, reader: Reader) -> Outcome {
+    let aspect = match (meant, seen) {
+        (Some(meant), Some(seen)) => difference(meant, seen),
+        (None, None) => None,
+        (Some(_), None) => Some("it is not there"),
+        (None, Some(_)) => Some("it is still there"),
+    };
+    let reader = seen.map_or(reader, |it| it.reader);
+    match aspect {
+        Some(aspect) => Outcome::Differs { aspect, reader },
+        None => Outcome::Verified(vec![reader]),
+    }
 }
 
 fn difference(meant: &State, seen: &Seen) -> Option<&'static str> {

@@ -31,6 +31,8 @@ pub enum Reader {
     Ext4View,
     /// The reader in this crate.
     Plain,
+    /// The kernel of this host, for what is no image.
+    Kernel,
 }
 
 impl Reader {
@@ -39,6 +41,7 @@ impl Reader {
         match self {
             Self::Ext4View => "ext4-view",
             Self::Plain => "christen-witness",
+            Self::Kernel => "the kernel",
         }
     }
 }

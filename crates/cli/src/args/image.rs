@@ -2,14 +2,16 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use christen_hostdir::IdRange;
 use christen_inject::reidentify::Mark;
 use christen_vfs::{GuestPath, InvalidPath};
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::OperatorArguments;
+use crate::failure::Failure;
 use crate::image::operation::Content;
 use crate::image::owner::Owner;
 use crate::image::values;
@@ -203,6 +205,33 @@ pub(crate) struct OwnershipArguments {
     /// Owner and group: numbers, or names that the guest knows
     #[arg(long, short, value_name = "USER[:GROUP]")]
     pub(crate) owner: Option<Owner>,
+}
+
+/// A root tree instead of an image.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct RootArguments {
+    /// Instead of an image, which is then not given: a root tree in a directory of this host, as LXC has it
+    #[arg(
+        long,
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        help_heading = "Root tree",
+        conflicts_with_all = [
+            "format", "allow_backing", "redo_dir", "partition", "lv", "volume",
+            "backend", "subvolume", "emulate", "replay_journal",
+        ]
+    )]
+    pub(crate) root: Option<PathBuf>,
+
+    /// Which users and groups of this host are the container's, as `lxc.idmap` says it; may be given several times
+    #[arg(
+        long,
+        value_name = "CONTAINER:HOST:COUNT",
+        value_parser = IdRange::parse,
+        requires = "root",
+        help_heading = "Root tree"
+    )]
+    pub(crate) id_map: Vec<IdRange>,
 }
 
 #[derive(Debug, Args)]
@@ -501,8 +530,17 @@ pub(crate) struct ImageDiffArguments {
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArguments {
     /// The disk image: a file, a block device, or the URI of an NBD export
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) image: PathBuf,
+    #[arg(value_hint = ValueHint::FilePath, required_unless_present = "root")]
+    pub(crate) image: Option<PathBuf>,
+
+    /// Instead of an image: a root tree in a directory of this host, a change to which was cut
+    #[arg(
+        long,
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        conflicts_with_all = ["image", "redo_dir", "allow_backing"]
+    )]
+    pub(crate) root: Option<PathBuf>,
 
     /// Where the redo file is [default: beside the image]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -533,8 +571,11 @@ pub(crate) struct InjectArguments {
     pub(crate) image: WriteArguments,
 
     /// The instance description, YAML or JSON; `-` reads standard input
-    #[arg(value_name = "INSTANCE", value_hint = ValueHint::FilePath)]
-    pub(crate) instance: PathBuf,
+    #[arg(value_name = "INSTANCE", value_hint = ValueHint::FilePath, required_unless_present = "root")]
+    pub(crate) instance: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) tree: RootArguments,
 
     #[command(flatten)]
     pub(crate) operator: OperatorArguments,
@@ -564,8 +605,11 @@ pub(crate) struct PlanArguments {
     pub(crate) image: ReadVolumeArguments,
 
     /// The instance description, YAML or JSON; `-` reads standard input
-    #[arg(value_name = "INSTANCE", value_hint = ValueHint::FilePath)]
-    pub(crate) instance: PathBuf,
+    #[arg(value_name = "INSTANCE", value_hint = ValueHint::FilePath, required_unless_present = "root")]
+    pub(crate) instance: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) tree: RootArguments,
 
     #[command(flatten)]
     pub(crate) operator: OperatorArguments,
@@ -577,6 +621,36 @@ pub(crate) struct PlanArguments {
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl InjectArguments {
+    /// The description; with `--root` it is the first of what is typed, and a second has no place.
+    pub(crate) fn description(&self) -> Result<&Path, Failure> {
+        description(&self.tree, &self.image.image, self.instance.as_deref())
+    }
+}
+
+impl PlanArguments {
+    /// As of an injection.
+    pub(crate) fn description(&self) -> Result<&Path, Failure> {
+        let image = &self.image.part.image.image;
+        description(&self.tree, image, self.instance.as_deref())
+    }
+}
+
+fn description<'a>(
+    tree: &RootArguments,
+    first: &'a Path,
+    second: Option<&'a Path>,
+) -> Result<&'a Path, Failure> {
+    match (&tree.root, second) {
+        (Some(_), None) => Ok(first),
+        (None, Some(second)) => Ok(second),
+        (Some(_), Some(_)) => {
+            Err(Failure::usage("`--root` stands for the image").detail("only INSTANCE follows"))
+        }
+        (None, None) => Err(Failure::usage("an image and INSTANCE are needed")),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod diff;
 pub(crate) mod finish;
+pub(crate) mod kernel;
 pub(crate) mod names;
 pub(crate) mod read_back;
 pub(crate) mod told;

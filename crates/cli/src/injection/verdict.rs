@@ -105,6 +105,11 @@ impl Source for Device {
 }
 
 impl Verdicts {
+    /// Takes what others than the readers of images say.
+    pub(crate) fn of(verdicts: Vec<Verdict>) -> Self {
+        Self(verdicts)
+    }
+
     /// Returns the places that are other than they were meant.
     pub(crate) fn differing(&self) -> impl Iterator<Item = &Verdict> {
         let differs = |it: &&Verdict| matches!(it.outcome, Outcome::Differs { .. });

@@ -21,11 +21,14 @@ const WORDS: Words = Words {
 };
 
 pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
+    if let Some(root) = &arguments.tree.root {
+        return super::root_tree::inject(arguments, root);
+    }
     let image = &arguments.image;
     open::stated_format(image)?;
     let time = clock::resolve(image.time.as_deref())?;
     let mut identity = Identity::load_at(
-        Some(&arguments.instance),
+        Some(arguments.description()?),
         &arguments.operator,
         Dialect::OpenStack,
         time,

@@ -14,6 +14,7 @@ pub(crate) mod ls;
 pub(crate) mod plan;
 pub(crate) mod recover;
 pub(crate) mod reidentify;
+mod root_tree;
 pub(crate) mod stat;
 pub(crate) mod tree;
 pub(crate) mod verify;

@@ -7,13 +7,18 @@ use christen_block::image;
 use christen_instance::Value;
 
 use crate::args::image::RecoverArguments;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::image::{failures, show};
 use crate::output;
 use crate::progress::Busy;
 
 pub(crate) fn run(arguments: &RecoverArguments) -> Outcome {
-    let path = &arguments.image;
+    if let Some(root) = &arguments.root {
+        return super::root_tree::recover(root, arguments.json);
+    }
+    let Some(path) = &arguments.image else {
+        return Err(Failure::usage("an image is needed"));
+    };
     let busy = Busy::new("recovering");
     let recovered = image::recover(
         path,

@@ -15,9 +15,12 @@ use crate::progress::Busy;
 use crate::{clock, output};
 
 pub(crate) fn run(arguments: &PlanArguments) -> Outcome {
+    if let Some(root) = &arguments.tree.root {
+        return super::root_tree::verify(arguments, root);
+    }
     let time = clock::resolve(arguments.time.as_deref())?;
     let mut identity = Identity::load_at(
-        Some(&arguments.instance),
+        Some(arguments.description()?),
         &arguments.operator,
         Dialect::OpenStack,
         time,
