@@ -121,6 +121,23 @@ impl Failure {
         text
     }
 
+    /// The message and its causes in one line.
+    pub(crate) fn line(&self) -> String {
+        let details = self.details.iter().flat_map(|it| it.lines());
+        let parts: Vec<_> = std::iter::once(&*self.message).chain(details).collect();
+        visible(&parts.join(": "))
+    }
+
+    /// What the user can do about it.
+    pub(crate) fn hint_text(&self) -> Option<String> {
+        self.hint.as_deref().map(visible)
+    }
+
+    /// Whether the target may have changed.
+    pub(crate) fn is_after_change(&self) -> bool {
+        self.status == Status::Changed
+    }
+
     /// The process's exit status.
     pub(crate) fn exit_code(&self) -> ExitCode {
         self.status.into()
@@ -153,5 +170,9 @@ mod tests {
             "error: no `\\u{1b}[2J`\n  a\n  b\\r\\u{7}\nhint: \\u{9b}x\n"
         );
         assert_eq!(failure.exit_code(), ExitCode::from(1));
+        assert_eq!(
+            failure.line(),
+            "cannot read `a.img`: the superblock is damaged: magic is 0"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! From the arguments to an instance and its documents: what every command begins with.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use christen_instance::description::{self, Limits, Parsed};
 use christen_instance::inputs::RandomSource;
@@ -19,6 +20,48 @@ use crate::{clock, limits, output};
 
 /// The most bytes of a settings file or a nova.conf; real ones have some ten thousand.
 const MAX_SETTINGS_BYTES: u64 = 4 << 20;
+
+/// What an operator's options come to, for one instance or for many.
+pub(crate) struct Operator {
+    settings: Settings,
+    limits: Limits,
+    like_nova: bool,
+    random_source: Option<PathBuf>,
+}
+
+impl Operator {
+    /// Loads the options from all their sources. Warnings go to standard error.
+    pub(crate) fn load(arguments: &OperatorArguments) -> Result<Self, Failure> {
+        let Loaded {
+            settings, warnings, ..
+        } = load_settings(arguments)?;
+        for warning in &warnings {
+            output::warning(&warning.to_string());
+        }
+        Ok(Self {
+            limits: limits::resolve(&settings, &arguments.limit)?,
+            settings,
+            like_nova: arguments.like == Some(Like::Nova),
+            random_source: arguments.random_source.clone(),
+        })
+    }
+}
+
+/// Where a description is.
+#[derive(Debug)]
+pub(crate) enum Described {
+    /// In a file.
+    File(PathBuf),
+    /// Here, as it was found in a file.
+    Here {
+        /// The description.
+        text: String,
+        /// What its findings are told of.
+        origin: String,
+        /// Relative names are taken from the directory of this file.
+        beside: PathBuf,
+    },
+}
 
 /// An instance, and everything that its documents depend on.
 pub(crate) struct Identity {
@@ -54,24 +97,29 @@ impl Identity {
         dialect: Dialect,
         time: Timestamp,
     ) -> Result<Self, Failure> {
-        let Loaded {
-            settings, warnings, ..
-        } = load_settings(arguments)?;
-        for warning in &warnings {
-            output::warning(&warning.to_string());
-        }
-        let random = random_source(arguments.random_source.as_deref())?;
+        let operator = Operator::load(arguments)?;
+        let described = instance.map(|it| Described::File(it.to_owned()));
+        Self::of(described.as_ref(), &operator, dialect, time)
+    }
+
+    /// The same for one of many instances.
+    pub(crate) fn of(
+        described: Option<&Described>,
+        operator: &Operator,
+        dialect: Dialect,
+        time: Timestamp,
+    ) -> Result<Self, Failure> {
         Ok(Self {
-            instance: match instance {
-                Some(path) => load_instance(path, &limits::resolve(&settings, &arguments.limit)?)?,
+            random: random_source(operator.random_source.as_deref())?,
+            instance: match described {
+                Some(described) => load_instance(described, &operator.limits)?,
                 None => unnamed(),
             },
-            services: Services::new(&settings)?,
-            settings,
+            services: Services::new(&operator.settings)?,
+            settings: operator.settings.clone(),
             dialect,
-            like_nova: arguments.like == Some(Like::Nova),
+            like_nova: operator.like_nova,
             time,
-            random,
         })
     }
 
@@ -243,12 +291,21 @@ pub(crate) fn unnamed() -> Instance {
 }
 
 /// Reads and checks a description.
-fn load_instance(path: &Path, limits: &Limits) -> Result<Instance, Failure> {
-    let text = read_text(path, tree::MAX_TEXT_BYTES as u64)?;
-    let origin = if path == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        path.to_string_lossy().into_owned()
+fn load_instance(described: &Described, limits: &Limits) -> Result<Instance, Failure> {
+    let (text, origin, path) = match described {
+        Described::File(path) => {
+            let origin = match path.to_str() {
+                Some("-") => "standard input".into(),
+                _ => path.to_string_lossy(),
+            };
+            let text = read_text(path, tree::MAX_TEXT_BYTES as u64)?;
+            (text.into(), origin, path)
+        }
+        Described::Here {
+            text,
+            origin,
+            beside,
+        } => (Cow::Borrowed(&**text), Cow::Borrowed(&**origin), beside),
     };
     match description::parse(&text, &origin, &HostFiles::beside(path), limits) {
         Ok(Parsed { instance, warnings }) => {

@@ -1,5 +1,6 @@
 //! The only place that writes to standard output and standard error.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 
 use christen_instance::Value;
@@ -35,8 +36,31 @@ pub(crate) fn json(value: &Value) -> Result<(), Failure> {
     data(text.as_bytes())
 }
 
+thread_local! {
+    /// Messages of this thread that are kept for whoever asked for them.
+    static KEPT: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// Does something, and returns what it would have told on standard error meanwhile: of many things done at once, nobody could say whose
+/// message is whose.
+pub(crate) fn kept<T>(work: impl FnOnce() -> T) -> (T, Vec<String>) {
+    KEPT.set(Some(Vec::new()));
+    let done = work();
+    (done, KEPT.take().unwrap_or_default())
+}
+
 /// Writes a complete message to standard error.
 pub(crate) fn error(text: &str) {
+    let is_kept = KEPT.with_borrow_mut(|kept| {
+        let is_kept = kept.is_some();
+        if let Some(messages) = kept {
+            messages.push(text.trim_end().to_owned());
+        }
+        is_kept
+    });
+    if is_kept {
+        return;
+    }
     // Nobody is left to be told when standard error is closed.
     let _ = progress::aside(|| io::stderr().lock().write_all(text.as_bytes()));
 }

@@ -50,10 +50,7 @@ impl Busy {
             return Self { bar, whole };
         }
         if !io::stderr().is_terminal() {
-            return Self {
-                bar: ProgressBar::hidden(),
-                whole: None,
-            };
+            return Self::hidden();
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.set_message(what.into());
@@ -61,6 +58,19 @@ impl Busy {
         bar.enable_steady_tick(TICK);
         show(Some(bar.clone()));
         Self { bar, whole: None }
+    }
+
+    /// Shows nothing, for a part of something that is shown as a whole.
+    pub(crate) fn hidden() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+            whole: None,
+        }
+    }
+
+    /// Says how far it is, in words.
+    pub(crate) fn say(&self, what: String) {
+        self.bar.set_message(what);
     }
 
     /// Shows how many bytes are done of how many.
@@ -90,6 +100,7 @@ impl Drop for Busy {
                 set_style(&self.bar, BUSY);
                 self.bar.set_message(whole);
             }
+            None if self.bar.is_hidden() => {}
             None => {
                 self.bar.finish_and_clear();
                 show(None);

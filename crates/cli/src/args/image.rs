@@ -1,13 +1,14 @@
 //! What can be typed of the commands on disk images.
 
 use std::ffi::OsString;
+use std::num::NonZeroU16;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use christen_hostdir::IdRange;
 use christen_inject::reidentify::Mark;
 use christen_vfs::{GuestPath, InvalidPath};
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{ArgPredicate, OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::OperatorArguments;
@@ -566,12 +567,23 @@ pub(crate) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+// With a batch the images are in its file; the mark stands for them.
+#[command(mut_arg("image", |it| it
+    .index(1)
+    .required(false)
+    .required_unless_present("batch")
+    .default_value_if("batch", ArgPredicate::IsPresent, "-")))]
 pub(crate) struct InjectArguments {
     #[command(flatten)]
     pub(crate) image: WriteArguments,
 
     /// The instance description, YAML or JSON; `-` reads standard input
-    #[arg(value_name = "INSTANCE", value_hint = ValueHint::FilePath, required_unless_present = "root")]
+    #[arg(
+        index = 2,
+        value_name = "INSTANCE",
+        value_hint = ValueHint::FilePath,
+        required_unless_present_any = ["root", "batch"]
+    )]
     pub(crate) instance: Option<PathBuf>,
 
     #[command(flatten)]
@@ -579,6 +591,26 @@ pub(crate) struct InjectArguments {
 
     #[command(flatten)]
     pub(crate) operator: OperatorArguments,
+
+    /// Do many injections: each line of this file, or of standard input for `-`, is a JSON object with `image`, `instance`, and options;
+    /// each result is a line of JSON
+    #[arg(
+        long,
+        value_name = "JOBS.ndjson",
+        help_heading = "Batch",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["image", "instance", "root", "output", "dry_run", "json", "random_source"]
+    )]
+    pub(crate) batch: Option<PathBuf>,
+
+    /// Do so many of a batch at a time [default: as many as there are processors]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        requires = "batch",
+        help_heading = "Batch"
+    )]
+    pub(crate) jobs: Option<NonZeroU16>,
 }
 
 #[derive(Debug, Args)]

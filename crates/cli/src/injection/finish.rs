@@ -58,10 +58,32 @@ pub(crate) struct Work<'a> {
     pub(crate) staged: Staged,
 }
 
-impl Work<'_> {
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Finished<'a> {
+    image: &'a WriteArguments,
+    volumes: Value,
+    /// What is good to know of the guest.
+    pub(crate) notices: Vec<String>,
+    pub(crate) staged: Staged,
+    /// How many ranges of the image were written, and how many bytes.
+    pub(crate) ranges: u64,
+    pub(crate) bytes: u64,
+    /// What the second reader says; or why it could not read.
+    verified: Result<Verdicts, Failure>,
+}
+
+impl<'a> Work<'a> {
     /// Commits what is staged, if it is a change, and tells.
-    pub(crate) fn finish(mut self, words: &Words, told: &Told, busy: Busy) -> Outcome {
-        let (image, staged) = (self.image, &self.staged);
+    pub(crate) fn finish(self, words: &Words, told: &Told, busy: Busy) -> Outcome {
+        let finished = self.commit(words, &busy)?;
+        drop(busy);
+        finished.tell(words, told)
+    }
+
+    /// Commits what is staged, if it is a change, and has it verified.
+    pub(crate) fn commit(mut self, words: &Words, busy: &Busy) -> Result<Finished<'a>, Failure> {
+        let (image, staged) = (self.image, self.staged);
         let (volumes, mounted) = (volumes(&self.guest), Mounted::of(&self.guest.volumes));
         let notices = std::mem::take(&mut self.guest.notices);
         let is_change = staged.is_change();
@@ -70,49 +92,65 @@ impl Work<'_> {
             finished.map_err(|error| words.failure(image).because(&error))?;
             drop(self.guest);
             check(&staged.changes, &self.disk, self.mounts, words, image)?;
-            Some(self.disk.commit(&busy)?)
+            Some(self.disk.commit(busy)?)
         } else {
             // Nothing of it is kept, so that the image stays as it is in every byte. A new image is what was asked for all the same.
             drop(self.guest);
             let is_new = image.output.is_some();
-            is_new.then(|| self.disk.commit(&busy)).transpose()?
+            is_new.then(|| self.disk.commit(busy)).transpose()?
         };
         let verified = verify(&staged.changes, &mounted, words, image, is_change);
-        drop(busy);
-        super::tell_notices(&notices, &staged.notices);
-        let verdicts = match verified {
+        let (ranges, bytes) = committed.map_or((0, 0), |it| (it.ranges, it.bytes));
+        Ok(Finished {
+            image,
+            volumes,
+            notices,
+            staged,
+            ranges,
+            bytes,
+            verified,
+        })
+    }
+}
+
+impl Finished<'_> {
+    /// Prints it.
+    fn tell(self, words: &Words, told: &Told) -> Outcome {
+        let (image, staged) = (self.image, &self.staged);
+        super::tell_notices(&self.notices, &staged.notices);
+        let verdicts = match &self.verified {
             Ok(verdicts) => verdicts,
-            Err(failure) => {
+            Err(_) => {
                 // What nobody else knows, such as a password that was drawn, is told in any case.
                 if image.json {
                     output::json(&Value::Object(told.members.clone()))?;
                 } else {
                     output::data(told.text.as_bytes())?;
                 }
-                return Err(failure);
+                return self.outcome(words).map(|_| ExitCode::SUCCESS);
             }
         };
         let target = image.output.as_deref().unwrap_or(&image.image);
-        let (ranges, bytes) = committed.map_or((0, 0), |it| (it.ranges, it.bytes));
+        let is_change = staged.is_change();
         if image.json {
             let output_path = image.output.as_deref();
             let members = [
                 ("image", show::path_value(&image.image)),
                 ("output", output_path.map_or(Value::Null, show::path_value)),
-                ("volumes", volumes),
+                ("volumes", self.volumes.clone()),
                 ("changed", is_change.into()),
                 ("items", told::value(&staged.changes)),
                 ("verified", verdicts.all_verified().into()),
                 ("verdicts", verdicts.value()),
-                ("notices", told::notices(&notices, &staged.notices)),
-                ("ranges", output::number(ranges)),
-                ("bytes_written", output::number(bytes)),
+                ("notices", told::notices(&self.notices, &staged.notices)),
+                ("ranges", output::number(self.ranges)),
+                ("bytes_written", output::number(self.bytes)),
             ];
             let members = members.map(|(name, value)| (name.to_owned(), value));
             let members = members.into_iter().chain(told.members.clone());
             output::json(&Value::Object(members.collect()))?;
         } else {
-            output::data(told::text(&staged.changes, &verdicts).as_bytes())?;
+            output::data(told::text(&staged.changes, verdicts).as_bytes())?;
             output::data(told.text.as_bytes())?;
             let (target, done) = (target.display(), words.done);
             let summary = verdicts.summary();
@@ -125,12 +163,22 @@ impl Work<'_> {
                     format!("`{target}` {done} already, and nothing was changed: {summary}")
                 }
                 (true, _) => format!(
-                    "`{target}` {done}: {summary}, {} written in {ranges} {}",
-                    show::size_text(bytes),
-                    if ranges == 1 { "range" } else { "ranges" },
+                    "`{target}` {done}: {summary}, {} written in {} {}",
+                    show::size_text(self.bytes),
+                    self.ranges,
+                    if self.ranges == 1 { "range" } else { "ranges" },
                 ),
             });
         }
+        self.outcome(words).map(|_| ExitCode::SUCCESS)
+    }
+
+    /// Fails if it could not be verified, if a place is other than it was meant, or if Nova's way ended before its end; else returns the
+    /// verdicts.
+    pub(crate) fn outcome(self, words: &Words) -> Result<Verdicts, Failure> {
+        let verdicts = self.verified?;
+        let is_change = self.staged.is_change();
+        let target = self.image.output.as_deref().unwrap_or(&self.image.image);
         let failure = match is_change {
             true => Failure::changed,
             false => Failure::unchanged,
@@ -142,9 +190,10 @@ impl Work<'_> {
                 "`{}` has a part of the identity: what came before the failure is there, as Nova leaves it",
                 target.display()
             )),
-            false => words.failure(image),
+            false => words.failure(self.image),
         };
-        staged.end(failure, outcome)
+        self.staged.end(failure, outcome)?;
+        Ok(verdicts)
     }
 }
 

@@ -116,6 +116,11 @@ impl Verdicts {
         self.0.iter().filter(differs)
     }
 
+    /// Returns how many places there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether somebody else has found every place as it was meant.
     pub(crate) fn all_verified(&self) -> bool {
         self.0.iter().all(Verdict::is_verified)

@@ -1,8 +1,12 @@
 //! `christen inject`: an instance's identity into the guest of an image, all of it or nothing.
 
+mod batch;
+mod job;
+
 use std::process::ExitCode;
 
 use christen_instance::Dialect;
+use jiff::Timestamp;
 
 use crate::args::image::{InjectArguments, WriteArguments};
 use crate::failure::{Failure, Outcome};
@@ -24,21 +28,48 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
     if let Some(root) = &arguments.tree.root {
         return super::root_tree::inject(arguments, root);
     }
+    if let Some(jobs) = &arguments.batch {
+        return batch::run(jobs, arguments);
+    }
     let image = &arguments.image;
     open::stated_format(image)?;
     let time = clock::resolve(image.time.as_deref())?;
-    let mut identity = Identity::load_at(
+    let identity = Identity::load_at(
         Some(arguments.description()?),
         &arguments.operator,
         Dialect::OpenStack,
         time,
     )?;
+    let busy = Busy::new("changing");
+    let work = match stage(image, identity, time)? {
+        Ok(work) => work,
+        Err(Nothing(why)) => {
+            drop(busy);
+            return nothing(image, why);
+        }
+    };
+    if image.dry_run {
+        drop(busy);
+        let told = super::plan::tell(&image.image, &work.guest, &work.staged, image.json);
+        return work.staged.end(WORDS.failure(image), told);
+    }
+    work.finish(&WORDS, &Told::default(), busy)
+}
+
+/// Why nothing is injected, where that is no failure.
+struct Nothing(&'static str);
+
+/// Puts an identity into the guest of an image, in memory.
+fn stage(
+    image: &WriteArguments,
+    mut identity: Identity,
+    time: Timestamp,
+) -> Result<Result<Work<'_>, Nothing>, Failure> {
     let way = match Way::of(&identity)? {
         Ok(way) => way,
-        Err(reason) => return nothing(image, injection::reason(reason)),
+        Err(reason) => return not_made(image, injection::reason(reason)),
     };
     let now = values::timestamp(time);
-    let busy = Busy::new("changing");
     let volume = way.volume(&image.volume);
     let opened = open::changeable(image)?.staged(image, &volume, now);
     let opened = opened.and_then(|disk| {
@@ -50,33 +81,35 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
         Ok(opened) => opened,
         Err(failure) => {
             way.not_opened(failure)?;
-            return nothing(image, "the image cannot be opened");
+            return not_made(image, "the image cannot be opened");
         }
     };
     let staged = injection::stage(&mut guest, &mut identity, &way, now, || {
         WORDS.failure(image)
     })?;
-    if image.dry_run {
-        drop(busy);
-        let told = super::plan::tell(&image.image, &guest, &staged, image.json);
-        return staged.end(WORDS.failure(image), told);
-    }
-    let work = Work {
+    Ok(Ok(Work {
         image,
         guest,
         disk,
         mounts: way.mounts(),
         staged,
-    };
-    work.finish(&WORDS, &Told::default(), busy)
+    }))
 }
 
-/// Nothing is injected, and that is no failure.
+/// Nothing is injected, which is a failure if a new image was to be made.
+fn not_made<'a>(
+    image: &'a WriteArguments,
+    why: &'static str,
+) -> Result<Result<Work<'a>, Nothing>, Failure> {
+    let Some(new) = &image.output else {
+        return Ok(Err(Nothing(why)));
+    };
+    let message = format!("nothing is injected, so `{}` was not made", new.display());
+    Err(Failure::unchanged(message).detail(why))
+}
+
+/// Tells why nothing is injected.
 fn nothing(image: &WriteArguments, why: &str) -> Outcome {
-    if let Some(new) = &image.output {
-        let message = format!("nothing is injected, so `{}` was not made", new.display());
-        return Err(Failure::unchanged(message).detail(why));
-    }
     if image.json {
         output::json(&output::object([
             ("image", show::path_value(&image.image)),
