@@ -91,6 +91,15 @@ fn listing(root: &Path) -> Listing {
     listing
 }
 
+/// The program where every user may reach it, which the directory of a build need not be.
+fn program_for_all() -> (TempDir, PathBuf) {
+    let directory = TempDir::new();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = directory.path().join("christen");
+    fs::copy(christen().get_program(), &program).unwrap();
+    (directory, program)
+}
+
 fn only_tree_is_left(directory: &TempDir) {
     assert_eq!(support::names(directory), ["instance.yaml", "rootfs"]);
 }
@@ -204,12 +213,12 @@ fn without_the_right_to_it_nothing_is_changed() {
     }
     chown(directory.path(), Some(12_345), Some(12_345)).unwrap();
     let before = listing(&root);
+    let (_program_directory, program) = program_for_all();
     let as_other = |arguments: &[&str]| {
-        let program = christen();
         let mut command = Command::new(&setpriv);
         command
             .args(["--reuid=12345", "--regid=12345", "--clear-groups", "--"])
-            .arg(program.get_program())
+            .arg(&program)
             .args(arguments)
             .current_dir(directory.path());
         command
@@ -243,6 +252,63 @@ fn without_the_right_to_it_nothing_is_changed() {
     );
     let found = fs::metadata(root.join("etc/hostname")).unwrap();
     assert_eq!((found.uid(), found.gid()), (12_345, 12_345));
+}
+
+/// As `lxc-usernsexec` does it: the kernel knows the map, and christen is told none.
+#[test]
+fn a_user_namespace_needs_no_map() {
+    let Some(unshare) = tools::require("unshare") else {
+        return;
+    };
+    let Some(nsenter) = tools::require("nsenter") else {
+        return;
+    };
+    let Some(directory) = with_tree(100_000) else {
+        return;
+    };
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let instance = directory.join("instance.yaml");
+    fs::set_permissions(instance, fs::Permissions::from_mode(0o644)).unwrap();
+    chown(directory.path(), Some(100_000), Some(100_000)).unwrap();
+    let root = directory.join("rootfs");
+    let (_program_directory, program) = program_for_all();
+    let inject = |count: u32, end: &dyn Fn(&mut Command)| {
+        let mut holder = Command::new(&unshare)
+            .args(["--user", "sleep", "60"])
+            .spawn()
+            .unwrap();
+        let process = PathBuf::from(format!("/proc/{}", holder.id()));
+        // It is in a namespace of its own as soon as that can be mapped.
+        let own = fs::read_link("/proc/self/ns/user").unwrap();
+        while fs::read_link(process.join("ns/user")).unwrap() == own {
+            std::thread::yield_now();
+        }
+        for map in ["uid_map", "gid_map"] {
+            fs::write(process.join(map), format!("0 100000 {count}")).unwrap();
+        }
+        let mut command = Command::new(&nsenter);
+        command
+            .args(["-t", &holder.id().to_string(), "-U", "-S", "0", "-G", "0"])
+            .arg(&program)
+            .args(["inject", "--root", "rootfs", "instance.yaml"])
+            .current_dir(directory.path());
+        end(&mut command);
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+    };
+    let before = listing(&root);
+    inject(500, &|command| {
+        let failed = fail_somehow(command, 1);
+        let said = "which the caller may not set";
+        assert!(failed.stderr.contains(said), "{}", failed.stderr);
+    });
+    assert_eq!(listing(&root), before);
+    only_tree_is_left(&directory);
+    inject(65_536, &|command| {
+        succeed(command);
+    });
+    let home = fs::metadata(root.join("home/deploy")).unwrap();
+    assert_eq!((home.uid(), home.gid()), (101_000, 101_000));
 }
 
 #[test]
@@ -294,7 +360,7 @@ fn what_does_not_go_together_is_refused() {
 }
 
 /// How often a process is killed.
-const ROUNDS: u32 = 30;
+const ROUNDS: u32 = 20;
 
 /// Kills the process wherever it is; afterwards the tree is the old one or the new one.
 #[test]

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use crate::directory::{HostDirectory, Origin};
 use crate::error::{Error, Result, guest_path, host};
+use crate::faults::Faults;
 use crate::inode::Inode;
 use crate::journal::OpenJournal;
 use crate::manifest::{Manifest, Placed, Replaced, Restored, Slot, Spot, Taken};
@@ -290,9 +291,7 @@ fn make(
         _ => meant.permissions,
     };
     let faults = &directory.root.faults;
-    inode
-        .set_owner(meant.uid, meant.gid, faults)
-        .map_err(host("set the owner of", path))?;
+    set_owner(&inode, meant.uid, meant.gid, path, faults)?;
     if meant.kind != Kind::SymbolicLink {
         inode
             .set_permissions(permissions, faults)
@@ -306,6 +305,20 @@ fn make(
     inode.sync(faults).map_err(host("write", path))?;
     let seen = inode.seen().map_err(failed())?;
     Ok(seen.inode)
+}
+
+fn set_owner(inode: &Inode, uid: u32, gid: u32, path: &[Vec<u8>], faults: &Faults) -> Result<()> {
+    inode
+        .set_owner(uid, gid, faults)
+        .map_err(|error| match error {
+            // `EINVAL` is a number that the caller's own namespace does not have (`chown(2)`).
+            Errno::PERM | Errno::INVAL => Error::Owner {
+                path: guest_path(path),
+                uid,
+                gid,
+            },
+            error => host("set the owner of", path)(error),
+        })
 }
 
 fn make_special(kind: Kind, to: &std::os::fd::OwnedFd, name: &[u8]) -> Result<(), Errno> {
@@ -402,17 +415,7 @@ fn try_owners(directory: &mut HostDirectory, plan: &Plan, journal: &OpenJournal<
     };
     let inode = make().map_err(journal.failed("fill"))?;
     for ((uid, gid), path) in owners {
-        match inode.set_owner(uid, gid, &directory.root.faults) {
-            // `EINVAL` is a number that the caller's own namespace does not have (`chown(2)`).
-            Err(Errno::PERM | Errno::INVAL) => {
-                return Err(Error::Owner {
-                    path: guest_path(&path),
-                    uid,
-                    gid,
-                });
-            }
-            other => other.map_err(host("set the owner of", &path))?,
-        }
+        set_owner(&inode, uid, gid, &path, &directory.root.faults)?;
     }
     Ok(())
 }

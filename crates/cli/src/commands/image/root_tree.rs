@@ -257,7 +257,7 @@ fn refused(failure: Failure, root: &Path, error: &Error) -> Failure {
         Error::NotMapped { .. } => failure.hint("`--id-map` says which users of the host are the container's, as `lxc.idmap` does"),
         Error::Changed { .. } => failure.hint("stop the container before its root is changed"),
         Error::NoPlaceForJournal { .. } => failure.hint(
-            "give the directory above a filesystem's top: the journal must be on the same filesystem",
+            "the journal must be on the same filesystem: a root that lies a directory below the top of its filesystem can be changed",
         ),
         _ => failure,
     }
