@@ -81,6 +81,7 @@ impl Volume {
         if self.directory_lookup(&parent, name)?.is_some() {
             return Err(vfs::Error::Exists.into());
         }
+        parent.check_insert()?;
         let is_directory = matches!(new.kind, NewKind::Directory);
         if is_directory {
             self.count_directory(&mut parent)?;
@@ -234,6 +235,8 @@ impl Volume {
         if inode.is_directory() {
             return Err(vfs::Error::IsDirectory.into());
         }
+        parent.check_insert()?;
+        inode.check_change()?;
         if inode.links() >= MOST_LINKS {
             return Err(vfs::Error::TooManyLinks.into());
         }
@@ -254,6 +257,8 @@ impl Volume {
         if inode.is_directory() && !self.directory_is_empty(&inode)? {
             return Err(vfs::Error::NotEmpty.into());
         }
+        parent.check_take()?;
+        inode.check_change()?;
         self.directory_remove(&mut parent, name)?;
         if inode.is_directory() {
             Self::discount_directory(&mut parent);
@@ -325,8 +330,17 @@ impl Volume {
                 return Err(vfs::Error::NotEmpty.into());
             }
         }
+        old_parent.check_take()?;
+        inode.check_change()?;
         let kind = file_type(inode.mode());
         let target = new_parent.as_mut().unwrap_or(&mut old_parent);
+        match &victim {
+            Some(victim) => {
+                target.check_take()?;
+                victim.check_change()?;
+            }
+            None => target.check_insert()?,
+        }
         if victim.is_some() {
             self.directory_set_target(target, new_name, source.0, kind)?;
         } else {

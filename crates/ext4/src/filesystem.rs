@@ -153,6 +153,7 @@ impl Ext4 {
         let number = inode_number(file)?;
         let result = self.volume.change(|volume| {
             let mut inode = volume.named_inode(number)?;
+            inode.check_change()?;
             let result = operation(volume, &mut inode)?;
             volume.write_inode(&mut inode)?;
             Ok(result)
@@ -288,16 +289,23 @@ impl FileSystem for Ext4 {
             return Ok(());
         }
         self.change_content(file, |volume, inode| {
+            inode.check_write(offset)?;
             volume.write_content(inode, data, offset)
         })
     }
 
     fn set_size(&mut self, file: FileId, size: u64) -> vfs::Result<()> {
-        self.change_content(file, |volume, inode| volume.set_content_size(inode, size))
+        self.change_content(file, |volume, inode| {
+            inode.check_change()?;
+            volume.set_content_size(inode, size)
+        })
     }
 
     fn replace(&mut self, file: FileId, content: &mut dyn io::Read) -> vfs::Result<u64> {
-        self.change_content(file, |volume, inode| volume.replace_content(inode, content))
+        self.change_content(file, |volume, inode| {
+            inode.check_change()?;
+            volume.replace_content(inode, content)
+        })
     }
 
     fn create(&mut self, directory: FileId, name: &[u8], new: &NewFile<'_>) -> vfs::Result<FileId> {

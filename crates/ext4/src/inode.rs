@@ -31,6 +31,10 @@ pub(crate) const MODE_FIFO: u16 = 0o010_000;
 /// A socket.
 pub(crate) const MODE_SOCKET: u16 = 0o140_000;
 
+/// `i_flags`: nothing of the file may change.
+pub(crate) const FLAG_IMMUTABLE: u32 = 0x10;
+/// `i_flags`: the file may only grow at its end.
+pub(crate) const FLAG_APPEND: u32 = 0x20;
 /// `i_flags`: the directory has a hashed index.
 pub(crate) const FLAG_INDEX: u32 = 0x1000;
 /// `i_flags`: `i_blocks` counts blocks of the filesystem, not of 512 bytes.

@@ -23,6 +23,7 @@ mod mapping;
 mod mmp;
 mod number;
 mod options;
+mod protection;
 mod quota;
 mod summary;
 mod superblock;

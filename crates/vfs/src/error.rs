@@ -113,6 +113,11 @@ pub enum Error {
     #[error("the two places are on different filesystems")]
     OtherFileSystem,
 
+    /// A flag of the file or of its directory forbids that even to root, as `chattr +i` and `+a` do it (`EPERM` in Linux); the text names
+    /// which.
+    #[error("{0}")]
+    Protected(&'static str),
+
     /// A filesystem is mounted there (`EBUSY` in Linux).
     #[error("a filesystem is mounted there")]
     MountPoint,
