@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Xattr(image::XattrCommand),
     /// Put an instance's identity into the guest of a disk image, all of it or nothing
     Inject(image::InjectArguments),
+    /// Change the guest of a disk image, with a command line of virt-customize
+    Customize(image::CustomizeArguments),
     /// Make a stopped clone another machine: machine ID, SSH host keys, leases, random seed and more are made anew or taken away
     Reidentify(image::ReidentifyArguments),
     /// Show what `inject` would change in a disk image, as a diff; nothing is written
@@ -130,7 +132,7 @@ pub(crate) struct IdentityArguments {
 }
 
 /// What the operator adds to a description.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Default)]
 pub(crate) struct OperatorArguments {
     /// Options by Nova's groups and names, in TOML
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -6,6 +6,7 @@
 mod args;
 mod clock;
 mod commands;
+mod customize;
 mod destination;
 mod failure;
 mod host_files;

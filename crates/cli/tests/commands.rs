@@ -345,6 +345,7 @@ fn there_is_a_manual_page_for_each_command() {
             "christen-chown.1",
             "christen-cloud-localds.1",
             "christen-completions.1",
+            "christen-customize.1",
             "christen-diff.1",
             "christen-doctor.1",
             "christen-drive-build.1",

@@ -11,7 +11,8 @@ use christen_vfs::{GuestPath, InvalidPath};
 use clap::builder::{ArgPredicate, OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
-use super::OperatorArguments;
+use super::{Like, OperatorArguments};
+use crate::customize::{CustomizeOptions, InjectOptions};
 use crate::failure::Failure;
 use crate::image::operation::Content;
 use crate::image::owner::Owner;
@@ -577,13 +578,8 @@ pub(crate) struct InjectArguments {
     #[command(flatten)]
     pub(crate) image: WriteArguments,
 
-    /// The instance description, YAML or JSON; `-` reads standard input
-    #[arg(
-        index = 2,
-        value_name = "INSTANCE",
-        value_hint = ValueHint::FilePath,
-        required_unless_present_any = ["root", "batch"]
-    )]
+    /// The instance description, YAML or JSON; `-` reads standard input [default: what the options say alone]
+    #[arg(index = 2, value_name = "INSTANCE", value_hint = ValueHint::FilePath)]
     pub(crate) instance: Option<PathBuf>,
 
     #[command(flatten)]
@@ -611,6 +607,34 @@ pub(crate) struct InjectArguments {
         help_heading = "Batch"
     )]
     pub(crate) jobs: Option<NonZeroU16>,
+
+    #[command(flatten)]
+    pub(crate) options: InjectOptions,
+}
+
+/// An image as `-a`, as virt-customize has it, and the other names of its options.
+#[derive(Debug, Args)]
+#[command(
+    mut_arg("image", |arg| arg
+        .short('a')
+        .long("add")
+        .value_name("IMAGE")
+        // A domain is refused, and that says how the disk is named instead.
+        .required(false)
+        .required_unless_present("domain")
+        .default_value_if("domain", ArgPredicate::IsPresent, "-")),
+    mut_arg("dry_run", |arg| arg.short('n').alias("dryrun"))
+)]
+pub(crate) struct CustomizeArguments {
+    #[command(flatten)]
+    pub(crate) image: WriteArguments,
+
+    #[command(flatten)]
+    pub(crate) options: CustomizeOptions,
+
+    /// Read randomness from a file, in order, for reproducible output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) random_source: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -656,6 +680,18 @@ pub(crate) struct PlanArguments {
 }
 
 impl InjectArguments {
+    /// A way of injecting that takes no options for more, if one is asked for.
+    pub(crate) fn way_without_options(&self) -> Option<&'static str> {
+        if self.tree.root.is_some() {
+            Some("`--root`")
+        } else if self.batch.is_some() {
+            Some("`--batch`")
+        } else {
+            let is_nova = self.operator.like == Some(Like::Nova);
+            is_nova.then_some("`--like nova`")
+        }
+    }
+
     /// The description; with `--root` it is the first of what is typed, and a second has no place.
     pub(crate) fn description(&self) -> Result<&Path, Failure> {
         description(&self.tree, &self.image.image, self.instance.as_deref())

@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Command::Xattr(XattrCommand::Set(arguments)) => image::files::xattr_set(&arguments),
         Command::Xattr(XattrCommand::Remove(arguments)) => image::files::xattr_remove(&arguments),
         Command::Inject(arguments) => image::inject::run(&arguments),
+        Command::Customize(arguments) => image::customize::run(&arguments),
         Command::Reidentify(arguments) => image::reidentify::run(&arguments),
         Command::Plan(arguments) => image::plan::run(&arguments),
         Command::Doctor(arguments) => image::doctor::run(&arguments),

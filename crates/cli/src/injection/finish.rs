@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use christen_inject::Change;
+use christen_inject::{Change, Stage};
 use christen_instance::Value;
 use christen_vfs::FileSystem;
 
 use super::verdict::{self, Mounted, Verdicts};
-use super::{Staged, read_back, told};
+use super::{Staged, names, read_back, told};
 use crate::args::image::WriteArguments;
 use crate::failure::{Failure, Outcome};
 use crate::image::guest::{Guest, Mounts};
@@ -46,6 +46,54 @@ pub(crate) struct Told {
     pub(crate) text: String,
     /// Members of the JSON object.
     pub(crate) members: Vec<(String, Value)>,
+}
+
+impl Told {
+    /// Takes the passwords that were drawn, and the lines for known_hosts(5), which are data and no notices.
+    pub(crate) fn of(staged: &mut Staged, guest: &mut Guest) -> Self {
+        let mut told = Self::default();
+        let mut passwords = Vec::new();
+        for (user, password) in &staged.made.passwords {
+            told.text
+                .push_str(&format!("password of `{user}`: {}\n", password.expose()));
+            passwords.push(output::object([
+                ("user", user.as_str().into()),
+                ("password", password.expose().as_str().into()),
+            ]));
+        }
+        let mut known_hosts = Vec::new();
+        staged
+            .notices
+            .retain(|notice| match notice.text.strip_prefix("known_hosts: ") {
+                Some(line) => {
+                    known_hosts.push(line.to_owned());
+                    false
+                }
+                None => true,
+            });
+        for line in &mut known_hosts {
+            // A host without a name would be any host.
+            if let Some(key) = line.strip_prefix("* ") {
+                let name = names::of_guest(&mut Stage::new(&mut guest.tree));
+                let name = name
+                    .ok()
+                    .flatten()
+                    .unwrap_or_else(|| "localhost".to_owned());
+                *line = format!("{name} {key}");
+            }
+            told.text.push_str(&format!("{line}\n"));
+        }
+        if !passwords.is_empty() {
+            let passwords = Value::Array(passwords);
+            told.members.push(("passwords".to_owned(), passwords));
+        }
+        if !known_hosts.is_empty() {
+            let lines = known_hosts.iter().map(|it| it.as_str().into()).collect();
+            told.members
+                .push(("known_hosts".to_owned(), Value::Array(lines)));
+        }
+        told
+    }
 }
 
 /// A guest with staged changes, and what it is part of.

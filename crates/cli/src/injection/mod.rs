@@ -9,7 +9,7 @@ pub(crate) mod told;
 pub(crate) mod verdict;
 
 use std::error::Error;
-use std::iter;
+use std::{iter, mem};
 
 use christen_inject::nova::decision::{self, Decision, Information, Injection, Phase, Reason};
 use christen_inject::nova::mount::{self, Partition};
@@ -18,6 +18,7 @@ use christen_inject::{Change, Notice, Request, Stage};
 use christen_vfs::Timestamp;
 
 use crate::args::image::VolumeArguments;
+use crate::customize::{self, Context, Made, Step};
 use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
 use crate::image::filesystems;
@@ -148,6 +149,8 @@ pub(crate) struct Staged {
     pub(crate) notices: Vec<Notice>,
     /// What ended Nova's way before its end: it leaves what it had written, and so do we.
     pub(crate) raised: Option<Raised>,
+    /// What nobody else knows.
+    pub(crate) made: Made,
 }
 
 impl Staged {
@@ -165,17 +168,48 @@ pub(crate) fn stage(
     now: Timestamp,
     failure: impl FnOnce() -> Failure,
 ) -> Result<Staged, Failure> {
+    stage_with(guest, identity, way, &[], now, failure)
+}
+
+/// The same, and then the steps of options; Nova's way takes none.
+pub(crate) fn stage_with(
+    guest: &mut Guest,
+    identity: &mut Identity,
+    way: &Way,
+    steps: &[Step],
+    now: Timestamp,
+    failure: impl FnOnce() -> Failure,
+) -> Result<Staged, Failure> {
+    let mut made = Made::default();
     let mut stage = Stage::new(&mut guest.tree);
     let mut left = None;
     match way {
         Way::Own => {
+            customize::describe(steps, &mut identity.instance);
+            let mut first_boot = Vec::new();
+            if steps.iter().any(Step::is_for_first_boot) {
+                // All of them are one script.
+                first_boot = mem::take(&mut identity.instance.guest.first_boot_commands);
+            }
             let mut request = Request {
                 instance: &identity.instance,
                 settings: &identity.settings,
                 now,
                 random: &mut *identity.random,
             };
-            christen_inject::inject(&mut stage, &mut request).map_err(|error| {
+            let applied = match christen_inject::inject(&mut stage, &mut request) {
+                Ok(()) if steps.is_empty() => Ok(Made::default()),
+                Ok(()) => {
+                    let mut context = Context {
+                        settings: &identity.settings,
+                        now,
+                        random: &mut *identity.random,
+                    };
+                    customize::apply(&mut stage, steps, first_boot, &mut context)
+                }
+                Err(error) => Err(error.into()),
+            };
+            made = applied.map_err(|error| {
                 // What is odd about the guest may be why.
                 tell_notices(&guest.notices, stage.notices());
                 refused(failure(), &error)
@@ -205,6 +239,7 @@ pub(crate) fn stage(
         changes: stage.changes(),
         notices: stage.notices().to_vec(),
         raised: left,
+        made,
     })
 }
 

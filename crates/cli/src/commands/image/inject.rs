@@ -9,6 +9,7 @@ use christen_instance::Dialect;
 use jiff::Timestamp;
 
 use crate::args::image::{InjectArguments, WriteArguments};
+use crate::customize::Step;
 use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
 use crate::image::{open, show, values};
@@ -25,6 +26,15 @@ const WORDS: Words = Words {
 };
 
 pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
+    let steps = arguments.options.steps()?;
+    if let Some(way) = arguments.way_without_options()
+        && !steps.is_empty()
+    {
+        return Err(Failure::usage(format!(
+            "{way} and options that change the guest do not go together"
+        ))
+        .hint("the description's `guest:` section says the same things"));
+    }
     if let Some(root) = &arguments.tree.root {
         return super::root_tree::inject(arguments, root);
     }
@@ -33,38 +43,58 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
     }
     let image = &arguments.image;
     open::stated_format(image)?;
+    if arguments.instance.is_none() && steps.is_empty() {
+        return Err(Failure::usage(
+            "there is neither a description nor an option that says what to inject",
+        )
+        .hint("`christen inject IMAGE INSTANCE.yaml`, or an option such as `--hostname NAME`"));
+    }
     let time = clock::resolve(image.time.as_deref())?;
     let identity = Identity::load_at(
-        Some(arguments.description()?),
+        arguments.instance.as_deref(),
         &arguments.operator,
         Dialect::OpenStack,
         time,
     )?;
+    carry(image, identity, &steps, &WORDS)
+}
+
+/// Puts an identity and the steps of options into an image.
+pub(super) fn carry(
+    image: &WriteArguments,
+    identity: Identity,
+    steps: &[Step],
+    words: &Words,
+) -> Outcome {
     let busy = Busy::new("changing");
-    let work = match stage(image, identity, time)? {
+    let time = identity.time;
+    let mut work = match stage(image, identity, steps, time, words)? {
         Ok(work) => work,
         Err(Nothing(why)) => {
             drop(busy);
             return nothing(image, why);
         }
     };
+    let told = Told::of(&mut work.staged, &mut work.guest);
     if image.dry_run {
         drop(busy);
         let told = super::plan::tell(&image.image, &work.guest, &work.staged, image.json);
-        return work.staged.end(WORDS.failure(image), told);
+        return work.staged.end(words.failure(image), told);
     }
-    work.finish(&WORDS, &Told::default(), busy)
+    work.finish(words, &told, busy)
 }
 
 /// Why nothing is injected, where that is no failure.
 struct Nothing(&'static str);
 
-/// Puts an identity into the guest of an image, in memory.
-fn stage(
-    image: &WriteArguments,
+/// Puts an identity and the steps of options into the guest of an image, in memory.
+fn stage<'a>(
+    image: &'a WriteArguments,
     mut identity: Identity,
+    steps: &[Step],
     time: Timestamp,
-) -> Result<Result<Work<'_>, Nothing>, Failure> {
+    words: &Words,
+) -> Result<Result<Work<'a>, Nothing>, Failure> {
     let way = match Way::of(&identity)? {
         Ok(way) => way,
         Err(reason) => return not_made(image, injection::reason(reason)),
@@ -84,9 +114,8 @@ fn stage(
             return not_made(image, "the image cannot be opened");
         }
     };
-    let staged = injection::stage(&mut guest, &mut identity, &way, now, || {
-        WORDS.failure(image)
-    })?;
+    let failure = || words.failure(image);
+    let staged = injection::stage_with(&mut guest, &mut identity, &way, steps, now, failure)?;
     Ok(Ok(Work {
         image,
         guest,

@@ -3,6 +3,7 @@
 pub(crate) mod cat;
 mod change;
 pub(crate) mod check;
+pub(crate) mod customize;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod edit;

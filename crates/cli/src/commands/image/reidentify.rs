@@ -7,6 +7,7 @@ use christen_vfs::Timestamp;
 
 use crate::args::image::ReidentifyArguments;
 use crate::clock;
+use crate::customize::Made;
 use crate::failure::{Failure, Outcome};
 use crate::identity;
 use crate::image::guest::{Guest, Mounts};
@@ -95,6 +96,7 @@ fn stage(
             changes: stage.changes(),
             notices: stage.notices().to_vec(),
             raised: None,
+            made: Made::default(),
         },
         lines.collect(),
     ))

@@ -10,6 +10,7 @@ use christen_vfs::FileSystem;
 
 use crate::args::OperatorArguments;
 use crate::args::image::{InjectArguments, PlanArguments, RootArguments};
+use crate::customize::Made;
 use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
 use crate::image::{show, values};
@@ -232,6 +233,7 @@ fn stage(
         changes: stage.changes(),
         notices: stage.notices().to_vec(),
         raised: None,
+        made: Made::default(),
     };
     Ok(Tree {
         directory,

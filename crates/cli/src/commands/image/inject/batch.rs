@@ -165,7 +165,7 @@ impl Batch<'_> {
             return Err(Failure::unchanged(message)
                 .detail("which of them is the first is for nobody to say"));
         }
-        let work = match stage(image, identity, time)? {
+        let work = match stage(image, identity, &[], time, &WORDS)? {
             Ok(work) => work,
             Err(Nothing(why)) => return Ok(Done::Nothing(why)),
         };
