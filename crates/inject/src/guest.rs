@@ -32,7 +32,7 @@ pub use self::immutable::Immutable;
 pub use self::leftovers::{Leftovers, MachineId};
 pub use self::os_release::System;
 pub use self::packages::{PackageManager, Packages};
-pub use self::selinux::{SeLinux, SeLinuxMode};
+pub use self::selinux::SeLinux;
 pub use self::services::{ServiceState, Services};
 pub use self::sshd::{Sshd, SshdConfig};
 pub use self::users::{PasswordState, User};

@@ -2,7 +2,8 @@
 
 use super::case::Case;
 use super::{Rule, Severity};
-use crate::guest::{Immutable, SeLinuxMode};
+use crate::guest::Immutable;
+use crate::selinux::Mode;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -86,7 +87,7 @@ fn selinux_no_labels(case: &mut Case<'_, '_>) {
     let Some(selinux) = &case.guest.selinux else {
         return;
     };
-    if selinux.mode == SeLinuxMode::Disabled {
+    if selinux.mode == Mode::Disabled {
         return;
     }
     let mode = selinux.mode.name();
@@ -119,7 +120,7 @@ fn selinux_relabels(case: &mut Case<'_, '_>) {
         .guest
         .selinux
         .as_ref()
-        .is_some_and(|it| it.relabels && it.mode != SeLinuxMode::Disabled);
+        .is_some_and(|it| it.relabels && it.mode != Mode::Disabled);
     if is_due {
         case.find(
             Severity::Note,

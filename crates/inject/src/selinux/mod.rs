@@ -37,6 +37,17 @@ pub enum Mode {
     Disabled,
 }
 
+impl Mode {
+    /// Returns the name, as the configuration has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforcing => "enforcing",
+            Self::Permissive => "permissive",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
 /// What the guest says of SELinux.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -72,25 +83,29 @@ impl Config {
         Ok(Some(config))
     }
 
-    /// selinux_config(5); libselinux, `src/selinux_config.c`: the first line of each name counts, values in any case.
-    fn parse(text: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(text);
-        let value = |name: &str| {
-            text.lines()
-                .find_map(|line| line.trim_start().strip_prefix(name)?.strip_prefix('='))
-                .map(|value| value.split_whitespace().next().unwrap_or("").to_owned())
-        };
-        let mode = match value("SELINUX")
-            .map(|it| it.to_ascii_lowercase())
-            .as_deref()
-        {
-            Some("enforcing") => Mode::Enforcing,
-            Some("permissive") => Mode::Permissive,
-            _ => Mode::Disabled,
-        };
+    /// Parses `/etc/selinux/config`.
+    ///
+    /// libselinux `src/selinux_config.c`: `selinux_getenforcemode` takes the first line that begins with `SELINUX=` and has one of the three
+    /// words, without regard to case; `init_selinux_config` the last `SELINUXTYPE=`, `targeted` if there is none. Without a mode SELinux
+    /// stays off.
+    pub fn parse(text: &[u8]) -> Self {
+        let lines = || text.split(|byte| *byte == b'\n');
+        let mode = lines().find_map(|line| {
+            let value = line.strip_prefix(b"SELINUX=")?.to_ascii_lowercase();
+            [Mode::Enforcing, Mode::Permissive, Mode::Disabled]
+                .into_iter()
+                .find(|mode| value.starts_with(mode.name().as_bytes()))
+        });
+        let policy = lines()
+            .filter_map(|line| line.trim_ascii().strip_prefix(b"SELINUXTYPE="))
+            .map(<[u8]>::trim_ascii)
+            .rfind(|value| !value.is_empty());
         Self {
-            mode,
-            policy: value("SELINUXTYPE").unwrap_or_else(|| "targeted".to_owned()),
+            mode: mode.unwrap_or(Mode::Disabled),
+            policy: policy.map_or_else(
+                || "targeted".to_owned(),
+                |it| String::from_utf8_lossy(it).into_owned(),
+            ),
         }
     }
 }

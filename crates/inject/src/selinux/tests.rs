@@ -33,7 +33,7 @@ fn guest() -> Memory {
     write(
         &mut stage,
         CONFIG,
-        "# one\nSELINUX=Enforcing\nSELINUXTYPE=strict # two\n",
+        "# one\nSELINUX=Enforcing\nSELINUXTYPE=strict\n",
     );
     let top = "/etc/selinux/strict/contexts";
     write(&mut stage, &format!("{top}/files/file_contexts"), POLICY);
@@ -171,4 +171,25 @@ fn classes_of_characters_are_perls() {
     assert!(matches("/a\\-b\\_c", "/a-b_c"));
     assert!(matches("/.*", "/a\nb"));
     assert!(!matches("/a", "/ab"));
+}
+
+#[test]
+fn the_configuration_is_read_as_libselinux_does() {
+    let parse = |text: &str| {
+        let config = Config::parse(text.as_bytes());
+        (config.mode, config.policy)
+    };
+    assert_eq!(
+        parse("# SELINUX=x\nSELINUX=Enforcing \nSELINUXTYPE=mls\n"),
+        (Mode::Enforcing, "mls".to_owned())
+    );
+    assert_eq!(
+        parse("SELINUX=odd\nSELINUX=permissive"),
+        (Mode::Permissive, "targeted".to_owned())
+    );
+    assert_eq!(
+        parse(" SELINUX=enforcing\n").0,
+        Mode::Disabled,
+        "a blank before it hides it"
+    );
 }
