@@ -71,6 +71,8 @@ fn a_logical_volume_with_boot_of_its_own() {
         return;
     };
     lab.create("root", ROOT_BYTES / EXTENT_BYTES, &[]);
+    // The device mapper joins both names with `-`, and doubles those that are in them.
+    let device = format!("/dev/mapper/{}-root", lab.name().replace('-', "--"));
     let piece = lab.map().pop_first().unwrap();
     let volume = lab.read(0);
     drop(lab);
@@ -92,13 +94,11 @@ fn a_logical_volume_with_boot_of_its_own() {
     );
     let root = bench.root(
         "ext4",
-        &format!(
-            "/dev/mapper/system-root / ext4 defaults 0 1\nUUID={uuid} /boot ext2 defaults 0 2\n"
-        ),
+        &format!("{device} / ext4 defaults 0 1\nUUID={uuid} /boot ext2 defaults 0 2\n"),
     );
     place(&root, &physical, piece.physical_start_bytes);
     let disk = bench.gpt("disk", &[&boot, &physical]);
-    let told = bench.become_somebody(&disk, "raw", "/dev/mapper/system-root", &[]);
+    let told = bench.become_somebody(&disk, "raw", &device, &[]);
     assert!(
         told["mounts"].contains("/boot /dev/vda1 ext2"),
         "{}",

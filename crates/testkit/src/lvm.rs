@@ -109,6 +109,11 @@ impl Group {
         Some(group)
     }
 
+    /// Its name, which no other group of this machine has.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The device of a physical volume, for [`run`](Self::run).
     pub fn device(&self, physical_volume: usize) -> &str {
         &self.loops[physical_volume].0

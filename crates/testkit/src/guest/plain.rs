@@ -20,12 +20,14 @@ const PACKAGES: &str = "systemd-sysv,dbus,openssh-server,openssh-client,ifupdown
                         linux-image-cloud-amd64,tzdata";
 
 /// Run in the tree by `mmdebstrap`.
-const CUSTOMIZE: [&str; 4] = [
+const CUSTOMIZE: [&str; 5] = [
     r#"chroot "$1" systemctl enable christen-probe.service"#,
     r#"printf 'auto lo\niface lo inet loopback\n\nsource /etc/network/interfaces.d/*\n' > "$1/etc/network/interfaces""#,
     // No chore of Debian's competes with the boot for an emulated processor.
     r#"chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer e2scrub_reap.service"#,
     r#"printf 'template\n' > "$1/etc/hostname""#,
+    // A first root that was made on the machine itself would have found out that its root is a logical volume.
+    r#"printf 'dm-mod\n' >> "$1/etc/initramfs-tools/modules" && chroot "$1" update-initramfs -u"#,
 ];
 
 /// The size of its filesystem in bytes: twice what the packages take.
