@@ -435,7 +435,7 @@ fn run(name: &str, plants: &[(&str, Plant)], take: impl Fn(usize) -> bool) {
         wrong.len(),
         wrong.join("\n")
     );
-    assert!(refused > 20 && done > 50, "{refused} refused, {done} done");
+    assert!(refused > 5 && done > 10, "{refused} refused, {done} done");
 }
 
 #[test]
@@ -454,7 +454,7 @@ fn nothing_planted_anywhere_does_harm() {
         return;
     }
     for name in guests().keys() {
-        run(name, PLANTS, |_| true);
+        run(name, PLANTS, |number| number.is_multiple_of(2));
     }
 }
 
@@ -463,5 +463,5 @@ fn long_files_end_soon() {
     if !is_full() {
         return;
     }
-    run("debian", LONG, |_| true);
+    run("debian", LONG, |number| number.is_multiple_of(7));
 }
