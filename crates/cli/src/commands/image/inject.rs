@@ -42,13 +42,13 @@ pub(crate) fn run(arguments: &InjectArguments) -> Outcome {
         return batch::run(jobs, arguments);
     }
     let image = &arguments.image;
-    open::stated_format(image)?;
     if arguments.instance.is_none() && steps.is_empty() {
         return Err(Failure::usage(
             "there is neither a description nor an option that says what to inject",
         )
         .hint("`christen inject IMAGE INSTANCE.yaml`, or an option such as `--hostname NAME`"));
     }
+    open::stated_format(image)?;
     let time = clock::resolve(image.time.as_deref())?;
     let identity = Identity::load_at(
         arguments.instance.as_deref(),
