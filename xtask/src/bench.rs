@@ -15,7 +15,7 @@ struct Subject {
     peers: &'static [(&'static str, &'static str)],
 }
 
-const SUBJECTS: [Subject; 2] = [
+const SUBJECTS: [Subject; 3] = [
     Subject {
         word: "drive",
         benches: &[("christen-cli", "library"), ("christen-cli", "process")],
@@ -26,9 +26,14 @@ const SUBJECTS: [Subject; 2] = [
         benches: &[("christen-ext4", "operations"), ("christen-cli", "inject")],
         peers: &[("debugfs", "-V"), ("guestfish", "--version")],
     },
+    Subject {
+        word: "identity",
+        benches: &[("christen-cli", "identity")],
+        peers: &[("guestfish", "--version"), ("virt-customize", "--version")],
+    },
 ];
 
-/// `cargo xtask bench drive|inject [--readme]`
+/// `cargo xtask bench drive|inject|identity [--readme]`
 pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (word, readme) = match arguments[..] {
@@ -53,9 +58,9 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
 }
 
 fn usage() -> Failure {
-    let words = SUBJECTS.map(|subject| subject.word).join("` or `");
+    let words = SUBJECTS.map(|subject| subject.word).join("`, `");
     Failure::Usage(format!(
-        "bench takes `{words}`, and `--readme` to write the figures there"
+        "bench takes one of `{words}`, and `--readme` to write the figures there"
     ))
 }
 

@@ -11,10 +11,9 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use christen_testkit::guest::cloud;
-use support::{Calls, Figures, Program, measure, text, words};
+use support::{Calls, Figures, Program, judge, measure, run, text, words};
 
 /// Rounds after one warm-up; odd, so that the median is a measured value.
 const ROUNDS: usize = 31;
@@ -415,26 +414,4 @@ fn table(stage: &Stage, programs: &[Program], rounds: usize) -> io::Result<()> {
     }
     println!();
     Ok(())
-}
-
-/// What was measured must have been done right.
-fn judge(image: &str) -> io::Result<()> {
-    run(&format!("e2fsck -fn {image}"))
-}
-
-fn run(line: &str) -> io::Result<()> {
-    let command = words(line);
-    let output = Command::new(&command[0])
-        .args(&command[1..])
-        .stdin(Stdio::null())
-        .output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(io::Error::other(format!(
-        "`{line}` ended with {}: {}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )))
 }

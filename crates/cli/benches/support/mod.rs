@@ -166,11 +166,12 @@ impl Calls {
     }
 }
 
-/// Median and smallest, in microseconds.
+/// Median, smallest, and what half of the samples lie between, in microseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
     pub(crate) median: f64,
     pub(crate) smallest: f64,
+    pub(crate) quartiles: (f64, f64),
 }
 
 impl Figures {
@@ -179,6 +180,7 @@ impl Figures {
         Self {
             median: samples[samples.len() / 2],
             smallest: samples[0],
+            quartiles: (samples[samples.len() / 4], samples[samples.len() * 3 / 4]),
         }
     }
 }
@@ -207,4 +209,27 @@ pub(crate) fn text(path: &Path) -> String {
 
 pub(crate) fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
+}
+
+/// What was measured must have been done right.
+pub(crate) fn judge(image: &str) -> io::Result<()> {
+    run(&format!("e2fsck -fn {image}"))
+}
+
+/// Runs what must succeed.
+pub(crate) fn run(line: &str) -> io::Result<()> {
+    let command = words(line);
+    let output = Command::new(&command[0])
+        .args(&command[1..])
+        .stdin(Stdio::null())
+        .output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "`{line}` ended with {}: {}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )))
 }
