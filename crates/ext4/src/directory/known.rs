@@ -16,6 +16,10 @@ const MOST_LEARNT_NAMES: usize = MOST_NAMES / 2;
 /// The most blocks: 1 MiB.
 const MOST_BLOCKS: usize = 1 << 18;
 
+/// A directory of so few blocks is read each time: that costs less than to learn its names, which a walk over paths would forget at the
+/// next directory.
+pub(super) const FEW_BLOCKS: u32 = 8;
+
 /// Names and room in the first blocks of one directory; the blocks behind them are looked through.
 #[derive(Debug, Default)]
 pub(crate) struct KnownNames {
@@ -25,9 +29,26 @@ pub(crate) struct KnownNames {
     room: Vec<usize>,
     /// A hash of each name in the known blocks, and the block. Names that have the same hash cost time alone.
     names: BTreeSet<(u64, u32)>,
+    /// Nothing is learnt.
+    is_closed: bool,
 }
 
 impl KnownNames {
+    /// Returns one that never knows anything.
+    pub(super) fn closed() -> Self {
+        Self {
+            is_closed: true,
+            ..Self::default()
+        }
+    }
+
+    /// Forgets everything of one directory.
+    pub(super) fn forget_directory(&mut self, directory: u32) {
+        if self.directory == directory {
+            self.forget();
+        }
+    }
+
     /// Forgets everything: whenever a directory's blocks change in another way than by its entries.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
@@ -65,7 +86,8 @@ impl KnownNames {
 
     /// Learns the entries of a block if it is the next one.
     pub(super) fn learn(&mut self, layout: Layout, block: u32, region: &[u8]) {
-        if block != self.blocks()
+        if self.is_closed
+            || block != self.blocks()
             || self.room.len() >= MOST_BLOCKS
             || self.names.len() >= MOST_LEARNT_NAMES
         {
@@ -123,6 +145,7 @@ fn hash(name: &[u8]) -> u64 {
 mod tests {
     use super::super::memory::{MemoryBlocks, Random, context, open};
     use super::super::{DirectoryContext, FileType};
+    use super::FEW_BLOCKS;
 
     fn name(number: u64) -> Vec<u8> {
         format!("{number} {}", "n".repeat(number as usize * 7 % 60)).into_bytes()
@@ -183,23 +206,44 @@ mod tests {
     }
 
     #[test]
+    fn few_blocks_are_read_and_not_learnt() {
+        let context = DirectoryContext {
+            dir_index: false,
+            ..context()
+        };
+        let mut blocks = filled(&context, 20);
+        for number in 0..20 {
+            let _ = open(&context, &mut blocks).lookup(&name(number)).unwrap();
+        }
+        assert!(blocks.blocks.len() <= FEW_BLOCKS as usize);
+        assert_eq!(blocks.known.blocks(), 0);
+        // What was known of a larger directory with the same inode is gone, too.
+        let mut larger = filled(&context, 300);
+        assert!(larger.known.blocks() > 0);
+        larger.blocks.truncate(2);
+        let _ = open(&context, &mut larger).lookup(b"nobody").unwrap();
+        assert_eq!(larger.known.blocks(), 0);
+    }
+
+    #[test]
     fn a_name_in_two_blocks_is_found_in_the_first() {
         let context = DirectoryContext {
             dir_index: false,
             ..context()
         };
-        let mut blocks = filled(&context, 100);
+        let mut blocks = filled(&context, 300);
         // Nothing of ours writes such a directory; e2fsck renames one of the two.
         let last = blocks.blocks.len() - 1;
+        assert!(last > FEW_BLOCKS as usize);
         blocks.blocks[last] = blocks.blocks[1].clone();
         blocks.known.forget();
         let mut twice = blocks.clone();
         for blocks in [&mut blocks, &mut twice] {
-            for number in 0..100 {
+            for number in 0..300 {
                 let _ = open(&context, blocks).lookup(&name(number)).unwrap();
             }
         }
-        let found: Vec<_> = (0..100)
+        let found: Vec<_> = (0..300)
             .filter(|number| {
                 let mut directory = open(&context, &mut blocks);
                 directory.remove(&name(*number)).is_ok()

@@ -5,7 +5,7 @@ use std::mem;
 use christen_vfs::Error;
 
 use super::entry::{self, Broken, Slot};
-use super::known::KnownNames;
+use super::known::{FEW_BLOCKS, KnownNames};
 use super::tree::MadeIndex;
 use super::{Directory, DirectoryBlocks, IndexFlag, Target, checksum};
 
@@ -66,13 +66,20 @@ impl<B: DirectoryBlocks> Directory<'_, B> {
         }))
     }
 
-    /// Does something with what is remembered of this directory; of one with an index that is nothing.
+    /// Does something with what is remembered of this directory; of one with an index or with few blocks that is nothing.
     fn knowing<T>(
         &mut self,
         operation: impl FnOnce(&mut Self, &mut KnownNames) -> Result<T, Error>,
     ) -> Result<T, Error> {
         if self.context.uses_index() {
-            return operation(self, &mut KnownNames::default());
+            return operation(self, &mut KnownNames::closed());
+        }
+        if self.blocks.block_count() <= FEW_BLOCKS {
+            // It may have been larger, or another.
+            self.blocks
+                .known_names()
+                .forget_directory(self.context.inode);
+            return operation(self, &mut KnownNames::closed());
         }
         let mut known = mem::take(self.blocks.known_names());
         known.turn_to(self.context.inode, self.blocks.block_count());
