@@ -16,12 +16,25 @@ use crate::setup;
 /// It needs no network in the guest, so that the boot ends without complaint.
 const EXAMPLE: &str = "examples/demo.yaml";
 
-/// What the demonstration puts into a disk image.
-const CHANGES: &str = r#"mkdir -p /etc
-write /etc/hostname "guest-01\n"
-mkdir -p -m 0700 -o 1000:1000 /home/debian/.ssh
-write -m 0600 -o 1000:1000 /home/debian/.ssh/authorized_keys "ssh-ed25519 AAAAC3Nz... me\n"
+/// A guest of a few files, which stands for a real one.
+const GUEST: &str = r#"mkdir -p /etc/network
+mkdir -m 0700 /root
+write /etc/os-release "ID=debian\nVERSION_ID=12\n"
+write /etc/passwd "root:x:0:0:root:/root:/bin/sh\n"
+write /etc/group "root:x:0:\nshadow:x:42:\n"
+write -m 0640 -o 0:42 /etc/shadow "root:*:20000:0:99999:7:::\n"
+write /etc/network/interfaces "auto lo\niface lo inet loopback\n"
 "#;
+
+/// Who that guest becomes.
+const IDENTITY: &str = "\
+name: guest-01
+ssh_authorized_keys: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID73oR3L+j2H7E6ZfOiJrC+jBl5HH2/ld6K6fjDjtC62
+guest:
+  root_password: not a secret any more
+  files:
+    - {path: /etc/motd, text: \"made before its first boot\\n\"}
+";
 
 /// `cargo xtask demo [--boot]`
 pub(crate) fn demo(arguments: &[String]) -> Result<(), Failure> {
@@ -43,7 +56,7 @@ pub(crate) fn demo(arguments: &[String]) -> Result<(), Failure> {
         println!("\n$ {}", text(Command::new("christen").args(&step)));
         run(&mut christen(&step))?;
     }
-    edit_an_image(&directory)?;
+    change_an_image(&directory)?;
     if boot {
         setup::all()?;
         guest::boot(&path, &reading(&path)?)
@@ -53,8 +66,8 @@ pub(crate) fn demo(arguments: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// Puts files into a disk image, if there is a mke2fs to make one.
-fn edit_an_image(directory: &Path) -> Result<(), Failure> {
+/// Makes a disk image with a small guest in it and gives that an identity, if there is a mke2fs to make one.
+fn change_an_image(directory: &Path) -> Result<(), Failure> {
     let Some(mke2fs) = tools::find("mke2fs") else {
         println!("\n(mke2fs is not installed, so that no disk image is made and changed)");
         return Ok(());
@@ -65,15 +78,20 @@ fn edit_an_image(directory: &Path) -> Result<(), Failure> {
     make.args(["-q", "-F", "-t", "ext4"]).arg(&image);
     println!("\n$ {}", text(&make));
     run(&mut make)?;
-    let script = directory.join("changes");
-    fs::write(&script, CHANGES)?;
-    let (image, script) = (image.display().to_string(), script.display().to_string());
-    println!("\n$ cat {script}\n{}", CHANGES.trim_end());
+    let (guest, identity) = (directory.join("guest"), directory.join("guest-01.yaml"));
+    for (file, content) in [(&guest, GUEST), (&identity, IDENTITY)] {
+        fs::write(file, content)?;
+        println!("\n$ cat {}\n{}", file.display(), content.trim_end());
+    }
+    let [image, guest, identity] = [image, guest, identity].map(|it| it.display().to_string());
     for step in [
-        vec!["edit", "--format", "raw", "--dry-run", &image, &script],
-        vec!["edit", "--format", "raw", &image, &script],
+        vec!["edit", "--format", "raw", &image, &guest],
+        vec!["inspect", &image],
+        vec!["plan", &image, &identity],
+        vec!["inject", "--format", "raw", &image, &identity],
+        vec!["inject", "--format", "raw", &image, &identity],
         vec!["tree", &image],
-        vec!["cat", &image, "/etc/hostname"],
+        vec!["cat", &image, "/etc/motd"],
         vec!["check", &image],
     ] {
         println!("\n$ {}", text(Command::new("christen").args(&step)));
