@@ -393,8 +393,15 @@ fn guests() -> BTreeMap<&'static str, (Memory, String)> {
             .directories(&["/nowhere"]);
         let mut fs = tree.into_fs();
         let groups = String::from_utf8(common::content(&mut fs, "/etc/group")).unwrap();
+        // BusyBox has nothing that gives interfaces their names.
+        let network =
+            DESCRIPTION.find("network:").unwrap()..DESCRIPTION.find("ssh_authorized").unwrap();
+        let mut description = DESCRIPTION.to_owned();
+        if name.contains("alpine") {
+            description.replace_range(network, "network: dhcp\n");
+        }
         let has_adm = groups.lines().any(|line| line.starts_with("adm:"));
-        let description = DESCRIPTION.replace("GROUP", if has_adm { "adm" } else { "wheel" });
+        let description = description.replace("GROUP", if has_adm { "adm" } else { "wheel" });
         (name, (fs, description))
     };
     phony::all().into_iter().map(with_more).collect()

@@ -250,3 +250,17 @@ fn what_a_program_makes_has_what_the_directory_passes_on() {
     }
     stage.make_path(&GuestPath::root()).unwrap();
 }
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let mut fs = Memory::new();
+    let mut stage = Stage::new(&mut fs);
+    let (path, own) = (GuestPath::new("/file").unwrap(), Ownership::root(0o644));
+    let bytes = vec![b'a'; usize::try_from(MAX_READ_BYTES).unwrap()];
+    stage
+        .write(&path, &bytes, own, Existing::Keep, Secrecy::Public)
+        .unwrap();
+    let more = stage.append(&path, b"b", own, Secrecy::Public);
+    assert!(matches!(more, Err(Error::TooLarge { .. })), "{more:?}");
+    assert_eq!(stage.read(&path).unwrap(), Some(bytes));
+}

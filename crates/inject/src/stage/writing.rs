@@ -11,14 +11,14 @@ use christen_vfs::{
 use super::reading::failed;
 use super::{Existing, MAX_READ_BYTES, Ownership, Secrecy, Stage, Touched};
 use crate::change::{Content, State};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl Stage<'_> {
     /// A file has this content. A link at the end is followed; the directory above must be there.
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File), also where something that is no regular file has the name.
+    /// [`Error::File`], also where something that is no regular file has the name; [`Error::TooLarge`] beyond [`MAX_READ_BYTES`].
     pub fn write(
         &mut self,
         path: &GuestPath,
@@ -53,6 +53,14 @@ impl Stage<'_> {
         new: Ownership,
         secrecy: Secrecy,
     ) -> Result<(GuestPath, FileId, bool)> {
+        // Or the next injection could not read it, and would neither find it done nor do it again.
+        if content.len() as u64 > MAX_READ_BYTES {
+            return Err(Error::TooLarge {
+                path: path.clone(),
+                size: content.len() as u64,
+                limit: MAX_READ_BYTES,
+            });
+        }
         let place = self.place(path, LastLink::Followed)?;
         let at = at(&place);
         let Some(file) = place.file else {
@@ -118,7 +126,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write), and [`Error::TooLarge`](crate::Error::TooLarge) for a file of more than [`MAX_READ_BYTES`].
+    /// As [`write`](Self::write), and [`Error::TooLarge`] for a file of more than [`MAX_READ_BYTES`].
     pub fn append(
         &mut self,
         path: &GuestPath,
@@ -135,7 +143,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File), also where something else has the name, or a link on the way leads nowhere.
+    /// [`Error::File`], also where something else has the name, or a link on the way leads nowhere.
     pub fn directory(
         &mut self,
         path: &GuestPath,
@@ -223,7 +231,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File).
+    /// [`Error::File`].
     pub fn remove(&mut self, path: &GuestPath) -> Result<()> {
         if self.look(path, LastLink::Kept)?.is_none() {
             return Ok(());
@@ -245,7 +253,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File).
+    /// [`Error::File`].
     pub fn symbolic_link(&mut self, path: &GuestPath, target: &[u8]) -> Result<()> {
         let place = self.place(path, LastLink::Kept)?;
         let place = match place.file {
@@ -272,7 +280,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File).
+    /// [`Error::File`].
     pub fn hard_link(&mut self, file: &GuestPath, path: &GuestPath) -> Result<()> {
         let from = self.place(file, LastLink::Followed)?;
         let source = from.existing().map_err(failed("link", file))?;
@@ -300,7 +308,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File).
+    /// [`Error::File`].
     pub fn rename(&mut self, from: &GuestPath, to: &GuestPath) -> Result<()> {
         let source = self.place(from, LastLink::Kept)?;
         let file = source.existing().map_err(failed("move", from))?;
@@ -342,7 +350,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File).
+    /// [`Error::File`].
     pub fn permissions(&mut self, path: &GuestPath, permissions: u16) -> Result<()> {
         let (place, file) = self.existing(path, LastLink::Followed)?;
         let at = self.touch(&place, Secrecy::Public)?;
@@ -353,7 +361,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File).
+    /// [`Error::File`].
     pub fn owner(&mut self, path: &GuestPath, uid: u32, gid: u32) -> Result<()> {
         let (place, file) = self.existing(path, LastLink::Followed)?;
         let at = self.touch(&place, Secrecy::Public)?;
@@ -364,7 +372,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File).
+    /// [`Error::File`].
     pub fn attribute(
         &mut self,
         path: &GuestPath,
@@ -401,7 +409,7 @@ impl Stage<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File).
+    /// [`Error::File`].
     pub fn touch_file(&mut self, path: &GuestPath, now: Timestamp, new: Ownership) -> Result<()> {
         let place = self.place(path, LastLink::Followed)?;
         let Some(file) = place.file else {
