@@ -1,6 +1,7 @@
 //! What the fuzz targets share: how a drive is read, and how damage is repaired.
 
 pub mod ext;
+pub mod guest_files;
 pub mod repair;
 
 use christen_configdrive::Drive;

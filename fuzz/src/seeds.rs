@@ -14,12 +14,26 @@ use christen_block::{
     StatedFormat, Storage,
 };
 use christen_configdrive::{Timestamp, Tree, iso9660, vfat};
-use christen_fuzz::{ext, repair};
+use christen_fuzz::{ext, guest_files, repair};
+use christen_inject::Stage;
+use christen_vfs::GuestPath;
 // Built with coverage like the targets, so it needs the callbacks of the library that counts.
 use libfuzzer_sys as _;
 
 /// Longer texts are left out: what they hold stands in shorter ones too.
 const MAX_TEXT_BYTES: u64 = 64 << 10;
+
+/// What each of the files is in its guest; one that lacks begins empty.
+fn guest_files(corpus: &Path) -> Result<(), Box<dyn Error>> {
+    for (index, (guest, path)) in guest_files::FILES.iter().enumerate() {
+        let mut fs = (guest_files::GUESTS[*guest].0)();
+        let path = GuestPath::new(path)?;
+        let mut input = vec![u8::try_from(index)?];
+        input.extend(Stage::new(&mut fs).read(&path)?.unwrap_or_default());
+        seed(corpus, "guest_files", &format!("{index:02}"), &input)?;
+    }
+    Ok(())
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let corpus = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: seeds DIRECTORY")?);
@@ -57,6 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     texts(&golden, "json", &corpus, "description")?;
     seed(&corpus, "redo", "cut", &redo_file()?)?;
     filesystems(&corpus)?;
+    guest_files(&corpus)?;
     for (index, script) in EDIT_SCRIPTS.iter().enumerate() {
         seed(
             &corpus,
