@@ -6,8 +6,8 @@ use christen_instance::Secret;
 use christen_instance::model::SshHostKey;
 
 use crate::{
-    Existing, HostKeyPair, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage, accounts,
-    hostname,
+    Existing, HostKey, HostKeyPair, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage,
+    accounts, hostname,
 };
 
 pub(crate) const DIRECTORY: &str = "/etc/ssh";
@@ -84,8 +84,7 @@ pub(crate) fn put(stage: &mut Stage<'_>, keys: &[SshHostKey]) -> Result<()> {
     cloud_init(stage, keys)
 }
 
-/// A pair for this instance: the one that an earlier injection has made for it, or a new one. Its public half is told as a line of
-/// known_hosts.
+/// A pair for this instance: the one that an earlier injection has made for it, or a new one. Its public half is told.
 fn generated(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<SshHostKey> {
     let instance = request.instance;
     let name = hostname::wanted(instance);
@@ -116,19 +115,17 @@ fn generated(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result<SshHost
             (pair.private.into_exposed(), pair.public)
         }
     };
-    let mut names: Vec<&str> = name.as_deref().into_iter().collect();
+    let mut names: Vec<_> = name.into_iter().collect();
     let nics = instance.network.iter().flatten();
     let ips = nics
         .flat_map(|nic| &nic.subnets)
         .flat_map(|subnet| &subnet.ips);
-    names.extend(ips.map(|ip| ip.address.as_str()));
+    names.extend(ips.map(|ip| ip.address.clone()));
     let key: Vec<_> = public.split(' ').take(2).collect();
-    let names = if names.is_empty() {
-        "*".to_owned()
-    } else {
-        names.join(",")
-    };
-    stage.notice(format!("known_hosts: {names} {}", key.join(" ")));
+    stage.tell_host_key(HostKey {
+        names,
+        public: key.join(" "),
+    });
     Ok(SshHostKey {
         algorithm: "ed25519".to_owned(),
         private: Secret::new(private),
@@ -313,10 +310,11 @@ mod tests {
             "{public}"
         );
         let key: Vec<_> = public.split(' ').take(2).collect();
-        assert_eq!(
-            told.notices[0].text,
-            format!("known_hosts: web,192.0.2.17 {}", key.join(" "))
-        );
+        let expected = HostKey {
+            names: vec!["web".to_owned(), "192.0.2.17".to_owned()],
+            public: key.join(" "),
+        };
+        assert_eq!(told.host_keys, [expected]);
         assert_eq!(own(&mut fs, "/etc/ssh/ssh_host_ed25519_key"), (0o600, 0, 0));
         // A clone of the image is another instance.
         run_twice(&mut fs, &yaml("8fc3"), inject);

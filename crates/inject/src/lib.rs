@@ -45,7 +45,7 @@ pub use error::{Error, Result};
 pub use host_key_pair::HostKeyPair;
 pub use item::{Item, ItemKind};
 pub use request::{Request, inject};
-pub use stage::{Existing, MAX_READ_BYTES, Notice, Ownership, Secrecy, Stage};
+pub use stage::{Existing, HostKey, MAX_READ_BYTES, Notice, Ownership, Secrecy, Stage};
 
 /// A path that is written here, in the code.
 fn guest_path(path: &'static str) -> christen_vfs::GuestPath {

@@ -65,6 +65,15 @@ pub struct Notice {
     pub text: String,
 }
 
+/// An SSH host key that the guest has from now on, which clients may be told of before they meet it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostKey {
+    /// Host names and addresses; none where the description knows none.
+    pub names: Vec<String>,
+    /// Algorithm and key, without the comment.
+    pub public: String,
+}
+
 /// The guest's files while an identity is put into them.
 ///
 /// Every operation says what is to be there. What is there already is not written again, so that its times stay. Paths go through the
@@ -75,6 +84,7 @@ pub struct Stage<'fs> {
     item: Item,
     places: BTreeMap<GuestPath, Touched>,
     notices: Vec<Notice>,
+    host_keys: Vec<HostKey>,
 }
 
 #[derive(Debug)]
@@ -93,6 +103,7 @@ impl<'fs> Stage<'fs> {
             item: Item::new(ItemKind::Operation),
             places: BTreeMap::new(),
             notices: Vec::new(),
+            host_keys: Vec::new(),
         }
     }
 
@@ -125,6 +136,16 @@ impl<'fs> Stage<'fs> {
             item: self.item.clone(),
             reason: reason.into(),
         }
+    }
+
+    /// Tells of a host key that was made for the guest.
+    pub(crate) fn tell_host_key(&mut self, key: HostKey) {
+        self.host_keys.push(key);
+    }
+
+    /// Returns the host keys that were made for the guest, by this injection or by an earlier one of the same instance.
+    pub fn host_keys(&self) -> &[HostKey] {
+        &self.host_keys
     }
 
     /// Returns the filesystem, for reading what the operations here do not tell.

@@ -9,7 +9,7 @@ use christen_vfs::memory::Memory;
 use christen_vfs::walk::LastLink;
 use christen_vfs::{GuestPath, Timestamp};
 
-use crate::{Change, Existing, Notice, Ownership, Request, Result, Secrecy, Stage};
+use crate::{Change, Existing, HostKey, Notice, Ownership, Request, Result, Secrecy, Stage};
 
 /// 2026-11-25: day 20782 of shadow(5).
 pub(crate) const NOW: Timestamp = Timestamp {
@@ -84,6 +84,7 @@ pub(crate) fn guest(files: &[(&str, &str)]) -> Memory {
 pub(crate) struct Told {
     pub(crate) changes: Vec<Change>,
     pub(crate) notices: Vec<Notice>,
+    pub(crate) host_keys: Vec<HostKey>,
 }
 
 /// Runs an item.
@@ -104,6 +105,7 @@ pub(crate) fn run(
     Ok(Told {
         changes: stage.changes(),
         notices: stage.notices().to_vec(),
+        host_keys: stage.host_keys().to_vec(),
     })
 }
 

@@ -3,7 +3,9 @@
 //! Each step is what the description's `guest:` section would say, and is injected as that is. Steps that follow one another in the
 //! order in which an injection does its items go together; a step that has to come before one that was given earlier begins another pass.
 
-use christen_inject::{Error, Existing, Item, ItemKind, Ownership, Request, Secrecy, Stage};
+use christen_inject::{
+    Error, Existing, HostKey, Item, ItemKind, Ownership, Request, Secrecy, Stage,
+};
 use christen_instance::inputs::RandomSource;
 use christen_instance::model::{GuestUser, Operation, Password};
 use christen_instance::{Instance, Secret, Settings, crypt};
@@ -60,6 +62,8 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Made {
     /// Accounts and the passwords that were drawn for them.
     pub(crate) passwords: Vec<(String, Secret)>,
+    /// Host keys of the guest.
+    pub(crate) host_keys: Vec<HostKey>,
 }
 
 /// Puts into the description what concerns the whole identity, and not one moment in the order.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use christen_inject::{Change, Stage};
+use christen_inject::{Change, HostKey, Stage};
 use christen_instance::Value;
 use christen_vfs::FileSystem;
 
@@ -49,8 +49,8 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Takes the passwords that were drawn, and the lines for known_hosts(5), which are data and no notices.
-    pub(crate) fn of(staged: &mut Staged, guest: &mut Guest) -> Self {
+    /// Takes the passwords that were drawn, and host keys as lines for known_hosts(5).
+    pub(crate) fn of(staged: &Staged, tree: &mut dyn FileSystem) -> Self {
         let mut told = Self::default();
         let mut passwords = Vec::new();
         for (user, password) in &staged.made.passwords {
@@ -62,26 +62,18 @@ impl Told {
             ]));
         }
         let mut known_hosts = Vec::new();
-        staged
-            .notices
-            .retain(|notice| match notice.text.strip_prefix("known_hosts: ") {
-                Some(line) => {
-                    known_hosts.push(line.to_owned());
-                    false
-                }
-                None => true,
-            });
-        for line in &mut known_hosts {
-            // A host without a name would be any host.
-            if let Some(key) = line.strip_prefix("* ") {
-                let name = names::of_guest(&mut Stage::new(&mut guest.tree));
-                let name = name
+        for HostKey { names, public } in &staged.made.host_keys {
+            let names = match names.is_empty() {
+                // A line without a name would be of any host.
+                true => names::of_guest(&mut Stage::new(tree))
                     .ok()
                     .flatten()
-                    .unwrap_or_else(|| "localhost".to_owned());
-                *line = format!("{name} {key}");
-            }
+                    .unwrap_or_else(|| "localhost".to_owned()),
+                false => names.join(","),
+            };
+            let line = names::known_hosts(&names, public);
             told.text.push_str(&format!("{line}\n"));
+            known_hosts.push(line);
         }
         if !passwords.is_empty() {
             let passwords = Value::Array(passwords);

@@ -239,7 +239,10 @@ pub(crate) fn stage_with(
         changes: stage.changes(),
         notices: stage.notices().to_vec(),
         raised: left,
-        made,
+        made: Made {
+            host_keys: stage.host_keys().to_vec(),
+            ..made
+        },
     })
 }
 

@@ -75,7 +75,7 @@ pub(super) fn carry(
             return nothing(image, why);
         }
     };
-    let told = Told::of(&mut work.staged, &mut work.guest);
+    let told = Told::of(&work.staged, &mut work.guest.tree);
     if image.dry_run {
         drop(busy);
         let told = super::plan::tell(&image.image, &work.guest, &work.staged, image.json);

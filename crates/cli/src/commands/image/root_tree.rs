@@ -14,7 +14,7 @@ use crate::customize::Made;
 use crate::failure::{Failure, Outcome};
 use crate::identity::Identity;
 use crate::image::{show, values};
-use crate::injection::finish::differences;
+use crate::injection::finish::{Told, differences};
 use crate::injection::{self, Staged, diff, kernel, read_back, told};
 use crate::progress::Busy;
 use crate::{clock, output};
@@ -52,10 +52,11 @@ pub(crate) fn inject(arguments: &InjectArguments, root: &Path) -> Outcome {
         return tell_plan(root, &tree.staged, image.json);
     }
     let Tree {
-        directory,
+        mut directory,
         map,
         staged,
     } = tree;
+    let made = Told::of(&staged, &mut directory);
     let changes = &staged.changes;
     let left = if staged.is_change() {
         let committed = directory
@@ -76,16 +77,21 @@ pub(crate) fn inject(arguments: &InjectArguments, root: &Path) -> Outcome {
     }
     let is_change = staged.is_change();
     if image.json {
-        output::json(&output::object([
+        let members = [
             ("root", show::path_value(root)),
             ("changed", is_change.into()),
             ("items", told::value(changes)),
             ("verified", verdicts.all_verified().into()),
             ("verdicts", verdicts.value()),
             ("notices", told::notices(&[], &staged.notices)),
-        ]))?;
+        ];
+        let members = members.map(|(name, value)| (name.to_owned(), value));
+        output::json(&Value::Object(
+            members.into_iter().chain(made.members).collect(),
+        ))?;
     } else {
         output::data(told::text(changes, &verdicts).as_bytes())?;
+        output::data(made.text.as_bytes())?;
         let (target, summary) = (root.display(), verdicts.summary());
         output::note(&match (is_change, changes.is_empty()) {
             (_, true) => format!("there is nothing to put into `{target}`"),
@@ -233,7 +239,10 @@ fn stage(
         changes: stage.changes(),
         notices: stage.notices().to_vec(),
         raised: None,
-        made: Made::default(),
+        made: Made {
+            host_keys: stage.host_keys().to_vec(),
+            ..Made::default()
+        },
     };
     Ok(Tree {
         directory,
