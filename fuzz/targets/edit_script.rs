@@ -12,7 +12,6 @@ mod image {
     pub(crate) mod operation;
     pub(crate) mod owner;
     pub(crate) mod script;
-    pub(crate) mod text;
     pub(crate) mod values;
 }
 

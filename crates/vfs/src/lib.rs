@@ -12,6 +12,7 @@ pub mod memory;
 pub mod model;
 mod mounted;
 mod path;
+mod text;
 pub mod tree;
 pub mod walk;
 
@@ -22,3 +23,4 @@ pub use filesystem::{
 };
 pub use mounted::{MOST_MOUNTED, Mounted, Opener};
 pub use path::{GuestPath, InvalidPath};
+pub use text::shown;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::shown;
+
 /// Linux takes no longer paths (`PATH_MAX` with its NUL).
 const PATH_BYTES: usize = 4095;
 
@@ -108,20 +110,7 @@ pub(crate) fn split(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 impl fmt::Display for GuestPath {
     /// Shows what is no printable UTF-8 as an escape, so that a name cannot play with a terminal.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.to_bytes();
-        for chunk in bytes.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                if character.is_control() {
-                    write!(formatter, "{}", character.escape_default())?;
-                } else {
-                    write!(formatter, "{character}")?;
-                }
-            }
-            for byte in chunk.invalid() {
-                write!(formatter, "\\x{byte:02x}")?;
-            }
-        }
-        Ok(())
+        formatter.write_str(&shown(&self.to_bytes()))
     }
 }
 

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 
 use christen_instance::Value;
 use christen_vfs::tree::{Aspect, Difference, TreeFile};
-use christen_vfs::{GuestPath, Kind};
+use christen_vfs::{GuestPath, Kind, shown};
 
 use super::show;
-use super::text::shown;
 use crate::output;
 
 /// One line for each difference: `+` for what only the second tree has, `-` for what only the first has, `~` for what differs.

@@ -4,10 +4,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use christen_block::{Layer, LayerRole};
 use christen_instance::Value;
+use christen_vfs::shown;
 
 use super::qcow2::{Qcow2, shown_name};
 use super::show;
-use super::text::shown;
 use crate::output;
 
 /// A file and what it says of itself.

@@ -20,7 +20,6 @@ pub(crate) mod scratch;
 pub(crate) mod script;
 pub(crate) mod show;
 pub(crate) mod summary;
-pub(crate) mod text;
 pub(crate) mod touched;
 pub(crate) mod values;
 pub(crate) mod volumes;

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use christen_vfs::{GuestPath, Timestamp};
+use christen_vfs::{GuestPath, Timestamp, shown};
 
 use super::owner::Owner;
-use super::text::shown;
 
 /// An operation, and where it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 use christen_block::OpenedLayer;
 use christen_block::qcow2::{Bitmap, Compression, Header, Snapshot};
 use christen_instance::Value;
-use christen_vfs::Timestamp;
+use christen_vfs::{Timestamp, shown};
 
 use super::show;
-use super::text::shown;
 use crate::output;
 
 /// The most snapshots, and the most bitmaps, of a file that are named. An image may claim 65,536 of each.

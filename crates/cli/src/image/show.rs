@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use christen_instance::Value;
-use christen_vfs::{Attributes, Kind, Timestamp};
+use christen_vfs::{Attributes, Kind, Timestamp, shown};
 
-use super::text::shown;
 use crate::output;
 
 /// One letter for what a file is, as ls(1) writes it.

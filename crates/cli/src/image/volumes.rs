@@ -1,5 +1,7 @@
 //! Which volume of an image is meant.
 
+use christen_vfs::shown;
+
 use std::fmt;
 use std::path::Path;
 
@@ -7,7 +9,6 @@ use crate::args::image::VolumeArguments;
 use crate::failure::Failure;
 use crate::image::reserved::Reserved;
 use crate::image::show::size_text;
-use crate::image::text::shown;
 
 /// Where a volume is in an image.
 #[derive(Debug, Clone, PartialEq, Eq)]

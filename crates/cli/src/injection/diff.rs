@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use christen_inject::{Change, Content, Secrecy, State};
 use christen_instance::Value;
+use christen_vfs::shown;
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline, group_diff_ops};
 
 use super::told;
 use crate::image::show;
-use crate::image::text::shown;
 
 /// Lines around a change.
 const CONTEXT: usize = 3;

@@ -5,11 +5,10 @@ use std::fmt::Write as _;
 
 use christen_inject::{Change, Item, Notice, Secrecy, State};
 use christen_instance::Value;
-use christen_vfs::Kind;
+use christen_vfs::{Kind, shown};
 
 use super::verdict::Verdicts;
 use crate::image::show;
-use crate::image::text::shown;
 use crate::output;
 
 /// One line for each place of each item: `+` for what was made, `~` for what was changed, `-` for what was removed, and `=` for what

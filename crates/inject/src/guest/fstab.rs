@@ -4,9 +4,9 @@
 //! `mnt_parse_table_line`; `lib/mangle.c`, `unmangle_to_buffer`; `libblkid/src/tag.c`, `blkid_parse_tag_string`). A line
 //! that it refuses is told, and the lines after it count.
 
-use christen_vfs::GuestPath;
+use christen_vfs::{GuestPath, shown};
 
-use super::text::{fields, lines, shown};
+use super::text::{fields, lines};
 
 /// More lines are no fstab: the rest is told as one broken line.
 const MAX_ENTRIES: usize = 4096;

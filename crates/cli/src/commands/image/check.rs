@@ -8,7 +8,7 @@ use christen_instance::Value;
 
 use crate::args::image::CheckArguments;
 use crate::failure::{Failure, Outcome};
-use crate::image::{filesystems, open, text};
+use crate::image::{filesystems, open};
 use crate::output;
 use crate::progress::Busy;
 
@@ -34,7 +34,11 @@ fn lines(report: &Report) -> String {
     let mut lines = String::new();
     for finding in &report.findings {
         // A rule may quote a name of the image. Writing to a string cannot fail.
-        let _ = writeln!(lines, "{}", text::shown(finding.to_string().as_bytes()));
+        let _ = writeln!(
+            lines,
+            "{}",
+            christen_vfs::shown(finding.to_string().as_bytes())
+        );
     }
     lines
 }

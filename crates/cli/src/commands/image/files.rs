@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use christen_vfs::GuestPath;
+use christen_vfs::{GuestPath, shown};
 
 use crate::args::image::{
     ChmodArguments, ChownArguments, LnArguments, MkdirArguments, MvArguments, OwnershipArguments,
@@ -11,7 +11,6 @@ use crate::args::image::{
 };
 use crate::failure::{Failure, Outcome};
 use crate::image::operation::{Content, Operation, Ownership, Step};
-use crate::image::text::shown;
 use crate::image::{open, show, values};
 
 use super::change;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use christen_block::partition::{Partition, Role, Table, TableKind};
 use christen_block::probe::{self, VolumeKind};
 use christen_instance::Value;
+use christen_vfs::shown;
 
 use super::inspect_guest::{self, FoundGuest};
 use crate::args::image::InspectArguments;
@@ -17,7 +18,6 @@ use crate::image::open::{self, Inspected};
 use crate::image::reserved::Reserved;
 use crate::image::show;
 use crate::image::summary::Summary;
-use crate::image::text::shown;
 use crate::image::volumes::Place;
 use crate::output;
 

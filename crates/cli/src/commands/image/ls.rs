@@ -4,13 +4,12 @@ use std::process::ExitCode;
 
 use christen_instance::Value;
 use christen_vfs::walk::{LastLink, resolve};
-use christen_vfs::{Attributes, FileId, FileSystem, GuestPath, Kind, Result};
+use christen_vfs::{Attributes, FileId, FileSystem, GuestPath, Kind, Result, shown};
 
 use crate::args::image::ListArguments;
 use crate::failure::Outcome;
 use crate::image::open;
 use crate::image::show;
-use crate::image::text::shown;
 use crate::output;
 
 /// A line of the list.

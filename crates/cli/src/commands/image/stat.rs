@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use christen_instance::Value;
 use christen_vfs::walk::{LastLink, resolve};
-use christen_vfs::{Attributes, FileSystem, GuestPath, Kind, Result};
+use christen_vfs::{Attributes, FileSystem, GuestPath, Kind, Result, shown};
 
 use crate::args::image::StatArguments;
 use crate::failure::Outcome;
 use crate::image::open;
 use crate::image::show;
-use crate::image::text::shown;
 use crate::output;
 
 /// All that is known of a file but its content.

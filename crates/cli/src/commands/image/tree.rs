@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use christen_instance::Value;
 use christen_vfs::walk::{LastLink, Next, resolve, visit};
-use christen_vfs::{FileSystem, Kind, Result};
+use christen_vfs::{FileSystem, Kind, Result, shown};
 
 use crate::args::image::TreeArguments;
 use crate::failure::Outcome;
 use crate::image::open;
 use crate::image::show;
-use crate::image::text::shown;
 use crate::output;
 
 pub(crate) fn run(arguments: &TreeArguments) -> Outcome {

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use christen_instance::Value;
+use christen_vfs::shown;
 use christen_vfs::walk::{LastLink, resolve};
 
 use crate::args::image::{XattrGetArguments, XattrListArguments};
 use crate::failure::{Failure, Outcome};
 use crate::image::open;
 use crate::image::show;
-use crate::image::text::shown;
 use crate::output;
 
 pub(crate) fn list(arguments: &XattrListArguments) -> Outcome {

@@ -9,13 +9,12 @@ use christen_inject::guest::Fstab;
 use christen_inject::guest::fstab::{Mount, Spec};
 use christen_inject::{Error as InjectError, Stage};
 use christen_vfs::walk::{LastLink, resolve_place};
-use christen_vfs::{Error as FsError, FileSystem, GuestPath, Mounted, Opener, Timestamp};
+use christen_vfs::{Error as FsError, FileSystem, GuestPath, Mounted, Opener, Timestamp, shown};
 
 use self::sources::{Named, Sources};
 use super::filesystems::{self, Engine, OpenError, Use};
 use super::layout::{Layout, Part};
 use super::scratch::Scratch;
-use super::text::shown;
 use crate::args::image::BackendArguments;
 use crate::failure::Failure;
 use crate::output;

@@ -163,7 +163,7 @@ fn following_text(
         text.extend_from_slice(line);
         text.push(b'\n');
     }
-    Err((column, format!("no line is `{}`", super::text::shown(end))))
+    Err((column, format!("no line is `{}`", christen_vfs::shown(end))))
 }
 
 /// The lines of a script without their ends, counted.

@@ -4,12 +4,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use christen_vfs::{GuestPath, Timestamp};
+use christen_vfs::{GuestPath, Timestamp, shown};
 
 use super::words::Word;
 use crate::image::operation::{Content, Operation, Ownership};
 use crate::image::owner::Owner;
-use crate::image::text::shown;
 use crate::image::values;
 
 /// What is wrong with an operation, and where.

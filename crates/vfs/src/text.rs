@@ -1,7 +1,7 @@
-//! Bytes from an image as text that is safe for a terminal.
+//! Bytes of a guest as text that is safe to show.
 
 /// Shows bytes as text: what is no printable UTF-8 becomes an escape, so that a name cannot play with a terminal.
-pub(crate) fn shown(bytes: &[u8]) -> String {
+pub fn shown(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
