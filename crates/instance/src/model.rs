@@ -203,6 +203,33 @@ pub struct Subnet {
     pub ips: Vec<FixedIp>,
 }
 
+/// How a subnet gives a NIC its addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressing {
+    /// They are said.
+    Static,
+    /// A DHCP server says them.
+    Dhcp,
+    /// The NIC makes them of what a router says.
+    Slaac,
+    /// A DHCP server for IPv6 says them, or what goes with them.
+    DhcpV6,
+}
+
+impl Subnet {
+    /// Returns how the NIC gets its addresses. The rules are those of `network_data.json`.
+    pub fn addressing(&self) -> Addressing {
+        match self.ipv6_address_mode.as_deref() {
+            Some("slaac") => Addressing::Slaac,
+            Some(_) => Addressing::DhcpV6,
+            None if self.dhcp_server.is_some() || self.enable_dhcp == Some(true) => {
+                Addressing::Dhcp
+            }
+            None => Addressing::Static,
+        }
+    }
+}
+
 /// A host route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use christen_instance::Instance;
 use christen_instance::cidr::Cidr;
-use christen_instance::model::{Nic, Subnet};
+use christen_instance::model::{Addressing, Nic, Subnet};
 
 pub use bond::{Bond, BondOption};
 pub use mac::Mac;
@@ -174,24 +174,6 @@ pub fn plan(instance: &Instance) -> Result<Option<Plan>> {
     Ok(Some(plan))
 }
 
-/// How a subnet gives the NIC its addresses.
-#[derive(PartialEq, Eq)]
-enum Kind {
-    Static,
-    Dhcp,
-    Slaac,
-    DhcpV6,
-}
-
-fn kind(subnet: &Subnet) -> Kind {
-    match subnet.ipv6_address_mode.as_deref() {
-        Some("slaac") => Kind::Slaac,
-        Some(_) => Kind::DhcpV6,
-        None if subnet.dhcp_server.is_some() || subnet.enable_dhcp == Some(true) => Kind::Dhcp,
-        None => Kind::Static,
-    }
-}
-
 fn addressing(number: usize, nic: &Nic, device: Device) -> Result<Interface> {
     let mut interface = Interface {
         number,
@@ -206,15 +188,17 @@ fn addressing(number: usize, nic: &Nic, device: Device) -> Result<Interface> {
     };
     for subnet in &nic.subnets {
         let cidr = range(number, &subnet.cidr)?;
-        let kind = kind(subnet);
+        let kind = subnet.addressing();
         match (&kind, cidr.is_ipv4()) {
-            (Kind::Dhcp | Kind::DhcpV6 | Kind::Slaac, true) => interface.dhcp4 = true,
-            (Kind::Slaac, false) => interface.accept_ra = Some(true),
-            (Kind::Dhcp | Kind::DhcpV6, false) => {
+            (Addressing::Dhcp | Addressing::DhcpV6 | Addressing::Slaac, true) => {
+                interface.dhcp4 = true
+            }
+            (Addressing::Slaac, false) => interface.accept_ra = Some(true),
+            (Addressing::Dhcp | Addressing::DhcpV6, false) => {
                 interface.dhcp6 = true;
                 interface.accept_ra = Some(true);
             }
-            (Kind::Static, is_ipv4) => {
+            (Addressing::Static, is_ipv4) => {
                 for ip in &subnet.ips {
                     let address = address(number, &ip.address)?;
                     if address.is_ipv4() != is_ipv4 {
@@ -233,7 +217,7 @@ fn addressing(number: usize, nic: &Nic, device: Device) -> Result<Interface> {
                 }
             }
         }
-        if kind != Kind::Dhcp {
+        if kind != Addressing::Dhcp {
             routes(number, subnet, cidr, &mut interface.routes)?;
         }
         for server in &subnet.dns {

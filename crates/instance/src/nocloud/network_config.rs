@@ -5,7 +5,7 @@
 
 use super::bond;
 use crate::cidr::{Cidr, address_text};
-use crate::model::{Nic, Subnet};
+use crate::model::{Addressing, Nic, Subnet};
 use crate::network_template::parse_cidr;
 use crate::{Error, Instance, Value};
 
@@ -74,23 +74,6 @@ fn matched(mac: &str) -> Interface {
     vec![("match".to_owned(), Value::Object(vec![mac]))]
 }
 
-/// How a subnet gives the NIC its addresses. The rules are those of `network_data.json`.
-enum Kind {
-    Static,
-    Dhcp,
-    Slaac,
-    DhcpV6,
-}
-
-fn kind(subnet: &Subnet) -> Kind {
-    match subnet.ipv6_address_mode.as_deref() {
-        Some("slaac") => Kind::Slaac,
-        Some(_) => Kind::DhcpV6,
-        None if subnet.dhcp_server.is_some() || subnet.enable_dhcp == Some(true) => Kind::Dhcp,
-        None => Kind::Static,
-    }
-}
-
 /// Addresses, routes and name servers of a NIC: all keys but those that find it.
 fn addressing(number: usize, nic: &Nic) -> Result<Interface, Error> {
     let mut dhcp4 = false;
@@ -101,14 +84,14 @@ fn addressing(number: usize, nic: &Nic) -> Result<Interface, Error> {
     let mut dns: Vec<Value> = Vec::new();
     for subnet in &nic.subnets {
         let cidr = parse_cidr(number, &subnet.cidr)?;
-        match (kind(subnet), cidr.is_ipv4()) {
-            (Kind::Dhcp | Kind::DhcpV6 | Kind::Slaac, true) => dhcp4 = true,
-            (Kind::Slaac, false) => accept_ra = Some(true),
-            (Kind::Dhcp | Kind::DhcpV6, false) => {
+        match (subnet.addressing(), cidr.is_ipv4()) {
+            (Addressing::Dhcp | Addressing::DhcpV6 | Addressing::Slaac, true) => dhcp4 = true,
+            (Addressing::Slaac, false) => accept_ra = Some(true),
+            (Addressing::Dhcp | Addressing::DhcpV6, false) => {
                 dhcp6 = true;
                 accept_ra = Some(true);
             }
-            (Kind::Static, is_ipv4) => {
+            (Addressing::Static, is_ipv4) => {
                 for ip in &subnet.ips {
                     addresses.push(Value::from(format!("{}/{}", ip.address, cidr.prefix())));
                 }
@@ -118,7 +101,7 @@ fn addressing(number: usize, nic: &Nic) -> Result<Interface, Error> {
                 }
             }
         }
-        if !matches!(kind(subnet), Kind::Dhcp) {
+        if subnet.addressing() != Addressing::Dhcp {
             routes.extend(subnet_routes(number, subnet, cidr)?);
         }
         for server in &subnet.dns {
