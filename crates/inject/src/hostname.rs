@@ -3,7 +3,7 @@
 use christen_instance::Instance;
 use christen_instance::hostname::hostname_from_name;
 
-use crate::{Existing, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage, assignment};
+use crate::{Item, ItemKind, Request, Result, Stage, assignment};
 
 const FILE: &str = "/etc/hostname";
 /// Red Hat's before version 7.
@@ -74,13 +74,7 @@ fn files(stage: &mut Stage<'_>, name: &str) -> Result<()> {
     {
         is_old = true;
         let content = assignment::set(&content, "HOSTNAME", name);
-        stage.write(
-            &path,
-            &content,
-            Ownership::root(0o644),
-            Existing::Keep,
-            Secrecy::Public,
-        )?;
+        stage.configure(&path, &content)?;
     }
     let old = crate::guest_path(OLD);
     let file = crate::guest_path(FILE);
@@ -90,13 +84,7 @@ fn files(stage: &mut Stage<'_>, name: &str) -> Result<()> {
         let is_wanted = found.is_some() || path == &file && !is_old && !stage.exists(&old)?;
         if is_wanted {
             let content = text(found, name);
-            stage.write(
-                path,
-                &content,
-                Ownership::root(0o644),
-                Existing::Keep,
-                Secrecy::Public,
-            )?;
+            stage.configure(path, &content)?;
         }
     }
     Ok(())
@@ -137,13 +125,7 @@ fn hosts(stage: &mut Stage<'_>, name: &str) -> Result<()> {
         out.extend_from_slice(rest);
     }
     if is_done {
-        stage.write(
-            &path,
-            &out,
-            Ownership::root(0o644),
-            Existing::Keep,
-            Secrecy::Public,
-        )?;
+        stage.configure(&path, &out)?;
     }
     Ok(())
 }

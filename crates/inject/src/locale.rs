@@ -1,6 +1,6 @@
 //! The locale: locale.conf(5), and what other systems have instead.
 
-use crate::{Existing, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage, assignment};
+use crate::{Item, ItemKind, Request, Result, Stage, assignment};
 
 const DEBIAN: &str = "/etc/default/locale";
 const SYSTEMD: &str = "/etc/locale.conf";
@@ -38,13 +38,7 @@ pub(crate) fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result
     stage.parents(&path)?;
     let content = stage.read(&path)?.unwrap_or_default();
     let content = assignment::set(&content, "LANG", locale);
-    stage.write(
-        &path,
-        &content,
-        Ownership::root(0o644),
-        Existing::Keep,
-        Secrecy::Public,
-    )?;
+    stage.configure(&path, &content)?;
     if !is_made(stage, locale)? {
         stage.notice(format!(
             "the guest seems not to have the locale `{locale}`: until it is made there (`locale-gen`, a language pack), programs fall back to `C`"

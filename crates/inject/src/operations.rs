@@ -104,13 +104,7 @@ fn append_line(stage: &mut Stage<'_>, path: &str, line: &str) -> Result<()> {
         content.extend_from_slice(line.as_bytes());
         content.extend_from_slice(end);
     }
-    stage.write(
-        &path,
-        &content,
-        Ownership::root(0o644),
-        Existing::Keep,
-        Secrecy::Public,
-    )
+    stage.configure(&path, &content)
 }
 
 fn change_owner(stage: &mut Stage<'_>, path: &str, owner: &str) -> Result<()> {

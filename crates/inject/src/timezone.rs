@@ -3,7 +3,7 @@
 use christen_vfs::Kind;
 use christen_vfs::walk::LastLink;
 
-use crate::{Existing, Item, ItemKind, Ownership, Request, Result, Secrecy, Stage, assignment};
+use crate::{Item, ItemKind, Request, Result, Stage, assignment};
 
 const LINK: &str = "/etc/localtime";
 const ZONES: &str = "/usr/share/zoneinfo";
@@ -58,13 +58,7 @@ pub(crate) fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result
         } else {
             format!("{zone}\n").into_bytes()
         };
-        stage.write(
-            &name,
-            &content,
-            Ownership::root(0o644),
-            Existing::Keep,
-            Secrecy::Public,
-        )?;
+        stage.configure(&name, &content)?;
     }
     let sysconfig = crate::guest_path(SYSCONFIG);
     if let Some(mut content) = stage.read(&sysconfig)? {
@@ -73,13 +67,7 @@ pub(crate) fn inject(stage: &mut Stage<'_>, request: &mut Request<'_>) -> Result
                 content = assignment::set(&content, key, zone);
             }
         }
-        stage.write(
-            &sysconfig,
-            &content,
-            Ownership::root(0o644),
-            Existing::Keep,
-            Secrecy::Public,
-        )?;
+        stage.configure(&sysconfig, &content)?;
     }
     Ok(())
 }

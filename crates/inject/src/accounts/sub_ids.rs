@@ -3,7 +3,7 @@
 use christen_instance::model::GuestUser;
 
 use super::login_defs::LoginDefs;
-use crate::{Existing, Ownership, Result, Secrecy, Stage};
+use crate::{Result, Stage};
 
 /// An ordinary account has a range of IDs, if the guest keeps such ranges at all (useradd(8): if the file is there). It comes behind
 /// those that are given away already; where no room is left there, the account has none.
@@ -39,13 +39,7 @@ pub(super) fn give(stage: &mut Stage<'_>, defs: &LoginDefs, user: &GuestUser) ->
             }
             text.extend_from_slice(format!("{}:{start}:{count}\n", user.name).as_bytes());
         }
-        stage.write(
-            &path,
-            &text,
-            Ownership::root(0o644),
-            Existing::Keep,
-            Secrecy::Public,
-        )?;
+        stage.configure(&path, &text)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::interfaces;
 use super::plan::Plan;
 use super::render::{self, ifcfg, keyfile, netplan, networkd, wicked};
 use super::saved::{keep_copy, set_aside};
-use crate::{Existing, Ownership, Result, Secrecy, Stage};
+use crate::{Result, Stage};
 
 /// What ifupdown reads.
 pub(super) const INTERFACES: &str = "/etc/network/interfaces";
@@ -203,13 +203,7 @@ pub(super) fn take_out(stage: &mut Stage<'_>, file: &GuestPath, others: bool) ->
     if edited.content == content {
         return Ok(());
     }
-    stage.write(
-        file,
-        &edited.content,
-        Ownership::root(0o644),
-        Existing::Keep,
-        Secrecy::Public,
-    )
+    stage.configure(file, &edited.content)
 }
 
 /// Keeps and tells what is taken out of a file.

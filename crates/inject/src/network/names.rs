@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::guest_files::{first_present, path};
 use super::plan::{Mac, impossible};
 use super::render::{File, HEADER};
-use crate::{Existing, Ownership, Result, Secrecy, Stage};
+use crate::{Result, Stage};
 
 const RULES: &str = "/etc/udev/rules.d/70-christen-net.rules";
 const MACTAB: &str = "/etc/mactab";
@@ -95,11 +95,5 @@ fn mactab(stage: &mut Stage<'_>, names: &[(Mac, String)]) -> Result<()> {
     if content.is_empty() {
         return stage.remove(&file);
     }
-    stage.write(
-        &file,
-        &content,
-        Ownership::root(0o644),
-        Existing::Keep,
-        Secrecy::Public,
-    )
+    stage.configure(&file, &content)
 }

@@ -6,7 +6,7 @@ use christen_vfs::walk::{LastLink, resolve};
 use christen_vfs::{GuestPath, Kind};
 
 use super::guest_files::path;
-use crate::{Error, Existing, Ownership, Result, Secrecy, Stage};
+use crate::{Error, Result, Stage};
 
 /// As many as the C library asks (resolv.conf(5), `MAXNS`).
 const MOST_SERVERS: usize = 3;
@@ -51,13 +51,7 @@ pub(super) fn write(stage: &mut Stage<'_>, servers: &[IpAddr]) -> Result<()> {
     for server in servers {
         content.extend_from_slice(format!("nameserver {server}\n").as_bytes());
     }
-    stage.write(
-        &file,
-        &content,
-        Ownership::root(0o644),
-        Existing::Keep,
-        Secrecy::Public,
-    )
+    stage.configure(&file, &content)
 }
 
 fn target(stage: &mut Stage<'_>, link: &GuestPath) -> Result<Vec<u8>> {

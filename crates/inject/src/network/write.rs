@@ -152,13 +152,7 @@ fn write_netconfig(stage: &mut Stage<'_>, plan: &Plan) -> Result<()> {
     let file = path("/etc/sysconfig/network/config");
     let config = stage.read(&file)?.unwrap_or_default();
     stage.parents(&file)?;
-    stage.write(
-        &file,
-        &wicked::with_dns(&config, &plan.dns()),
-        Ownership::root(0o644),
-        Existing::Keep,
-        Secrecy::Public,
-    )
+    stage.configure(&file, &wicked::with_dns(&config, &plan.dns()))
 }
 
 /// Tells a NetworkManager that starts too to leave our devices to the other (NetworkManager.conf(5), `unmanaged-devices`).
@@ -208,12 +202,9 @@ fn write_interfaces(stage: &mut Stage<'_>, plan: &Plan) -> Result<()> {
         has_loopback |= interfaces::without(&content, false).has_loopback;
     }
     stage.parents(&file)?;
-    stage.write(
+    stage.configure(
         &file,
         &interfaces::with(edited.content, has_loopback, &stanzas),
-        Ownership::root(0o644),
-        Existing::Keep,
-        Secrecy::Public,
     )
 }
 

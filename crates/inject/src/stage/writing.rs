@@ -87,6 +87,17 @@ impl Stage<'_> {
         Ok((at, file, false))
     }
 
+    /// A file of the guest's configuration has this content: a new one is root's with mode 0644, one that is there keeps its owner and
+    /// permission bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn configure(&mut self, path: &GuestPath, content: &[u8]) -> Result<()> {
+        let new = Ownership::root(0o644);
+        self.write(path, content, new, Existing::Keep, Secrecy::Public)
+    }
+
     /// As [`write`](Self::write), with content that is too much for memory. It is written anew even if it is there already.
     ///
     /// # Errors
