@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use christen_testkit::guest::plain::PlainGuest;
-use support::{Calls, Figures, Program, judge, measure, run, text, words};
+use support::{Calls, Figures, Program, copy_image, judge, measure, run, text, words};
 
 /// The size of the guest's disk.
 const IMAGE_BYTES: u64 = 2 << 30;
@@ -148,12 +148,7 @@ impl Bench {
 
     fn copy(&self, name: &str) -> io::Result<PathBuf> {
         let copy = self.scratch.join(name);
-        run(&format!(
-            "cp --sparse=always {} {}",
-            text(&self.debian),
-            text(&copy)
-        ))?;
-        File::open(&copy)?.sync_all()?;
+        copy_image(&self.debian, &copy)?;
         Ok(copy)
     }
 

@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use christen_testkit::guest::cloud;
-use support::{Calls, Figures, Program, judge, measure, run, text, words};
+use support::{Calls, Figures, Program, copy_image, judge, measure, run, text, words};
 
 /// Rounds after one warm-up; odd, so that the median is a measured value.
 const ROUNDS: usize = 31;
@@ -83,12 +83,7 @@ impl Stage {
 
     fn copy(&self, name: &str) -> io::Result<PathBuf> {
         let copy = self.scratch.join(name);
-        run(&format!(
-            "cp --sparse=always {} {}",
-            text(&self.debian),
-            text(&copy)
-        ))?;
-        File::open(&copy)?.sync_all()?;
+        copy_image(&self.debian, &copy)?;
         Ok(copy)
     }
 

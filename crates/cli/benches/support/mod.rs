@@ -216,6 +216,12 @@ pub(crate) fn judge(image: &str) -> io::Result<()> {
     run(&format!("e2fsck -fn {image}"))
 }
 
+/// Copies an image with its holes, and waits until nothing of it is left to write.
+pub(crate) fn copy_image(from: &Path, to: &Path) -> io::Result<()> {
+    run(&format!("cp --sparse=always {} {}", text(from), text(to)))?;
+    File::open(to)?.sync_all()
+}
+
 /// Runs what must succeed.
 pub(crate) fn run(line: &str) -> io::Result<()> {
     let command = words(line);
